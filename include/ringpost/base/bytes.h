@@ -18,9 +18,8 @@ constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // RFC 5321 2.4: verbs, keywords and domains compare without regard to ASCII case; never by locale.
 constexpr bool equal_ignoring_case(View a, View b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return ascii_lower(x) == ascii_lower(y);
-         });
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
 }
 
 }  // namespace ringpost

@@ -11,8 +11,14 @@ namespace ringpost {
 
 }  // namespace ringpost
 
-#define CHECK(condition)                                                                    \
-  do {                                                                                      \
-    if (!(condition)) [[unlikely]]                                                          \
-      ::ringpost::check_failed(#condition, std::source_location::current());                \
+// RINGPOST_CHECK is for headers, CHECK is its short name in .cpp files: tests include headers beside doctest, whose
+// CHECK is another one (a test target is compiled with RINGPOST_WITH_DOCTEST, and has doctest's).
+#define RINGPOST_CHECK(condition)                                            \
+  do {                                                                       \
+    if (!(condition)) [[unlikely]]                                           \
+      ::ringpost::check_failed(#condition, std::source_location::current()); \
   } while (false)
+
+#ifndef RINGPOST_WITH_DOCTEST
+#define CHECK(condition) RINGPOST_CHECK(condition)
+#endif

@@ -29,12 +29,8 @@ struct SpoolId {
   static constexpr SpoolId make(std::uint16_t log, std::uint64_t count) {
     return {(std::uint64_t{log} << kCountBits) | (count & ((std::uint64_t{1} << kCountBits) - 1))};
   }
-  [[nodiscard]] constexpr std::uint16_t log() const {
-    return static_cast<std::uint16_t>(value >> kCountBits);
-  }
-  [[nodiscard]] constexpr std::uint64_t count() const {
-    return value & ((std::uint64_t{1} << kCountBits) - 1);
-  }
+  [[nodiscard]] constexpr std::uint16_t log() const { return static_cast<std::uint16_t>(value >> kCountBits); }
+  [[nodiscard]] constexpr std::uint64_t count() const { return value & ((std::uint64_t{1} << kCountBits) - 1); }
 
   // The id as it stands in the 250, in Received, in events and in tools: 13 letters and digits (base 32
   // without i, l, o, u; upper case). parse() takes either case and nothing else than what text() writes.

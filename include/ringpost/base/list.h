@@ -61,7 +61,7 @@ class List {
   static T& at(Link<Tag>* link) { return static_cast<T&>(*link); }
   void insert_before(Link<Tag>& place, T& item) {
     Link<Tag>& link = item;
-    CHECK(!link.linked());
+    RINGPOST_CHECK(!link.linked());
     link.next_ = &place;
     link.previous_ = place.previous_;
     place.previous_->next_ = &link;
