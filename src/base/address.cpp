@@ -207,8 +207,8 @@ Result<Network> Network::parse(View text) {
   if (!prefix) return fail(quoted(text) + " has no prefix length from 0 to " + std::to_string(bits));
   for (std::size_t bit = *prefix; bit < bits; ++bit) {
     if (bit_is_set(*address, bit)) {
-      return fail(quoted(text) + " has address bits set below its prefix: one host is " + address->address_text() + "/" +
-                  std::to_string(bits));
+      return fail(quoted(text) + " has address bits set below its prefix: one host is " + address->address_text() +
+                  "/" + std::to_string(bits));
     }
   }
   network.prefix = static_cast<std::uint8_t>(*prefix);

@@ -155,8 +155,7 @@ TEST_CASE("addresses that differ in one octet or the port hash apart") {
   std::unordered_set<std::size_t> hashes;
   for (unsigned last = 0; last < 256; ++last) {
     for (std::uint16_t port = 1; port <= 16; ++port) {
-      hashes.insert(
-          std::hash<SocketAddress>{}(SocketAddress::v4(10, 0, 0, static_cast<std::uint8_t>(last), port)));
+      hashes.insert(std::hash<SocketAddress>{}(SocketAddress::v4(10, 0, 0, static_cast<std::uint8_t>(last), port)));
     }
   }
   CHECK(hashes.size() == 256 * 16);

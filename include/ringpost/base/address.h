@@ -20,8 +20,8 @@ namespace ringpost {
 enum class Family : std::uint8_t { kNone, kV4, kV6 };
 
 // An IPv4 or IPv6 address and a TCP port. An IPv4 address stands in the first four octets, the rest is zero. An
-// IPv4 client of an IPv6 socket (::ffff:a.b.c.d) is always kept as the IPv4 address it is, so that one rule covers both.
-// Scope ids (fe80::1%eth0) are not carried: a relay has no business on a link-local address.
+// IPv4 client of an IPv6 socket (::ffff:a.b.c.d) is always kept as the IPv4 address it is, so that one rule covers
+// both. Scope ids (fe80::1%eth0) are not carried: a relay has no business on a link-local address.
 struct SocketAddress {
   std::array<std::uint8_t, 16> octets{};  // network order
   std::uint16_t port = 0;                 // host order; 0: none given

@@ -1,0 +1,250 @@
+// The configuration: one TOML file → an immutable, checked Config, or the list of everything that is wrong with it.
+//
+// Each key is described once, in the table of src/config/keys.cpp. From that table come reading and checking, `ringpost
+// check --explain`, what SIGHUP may change, and docs/configuration.md. The defaults are the initialisers below.
+//
+// Everything here is a pure function of its arguments except load() and Surroundings::of_this_system(), which block on
+// the disk: they run before the loops start or on a helper thread. Nothing throws. A Config is never changed once it is
+// shared; a reload makes a new one, and who holds the old one goes on with it to the end of what it does.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ringpost/base/address.h"
+#include "ringpost/base/bytes.h"
+#include "ringpost/base/time.h"
+
+namespace ringpost::config {
+
+constexpr std::uint64_t kKibi = 1024;
+constexpr std::uint64_t kMebi = 1024 * kKibi;
+constexpr std::uint64_t kGibi = 1024 * kMebi;
+
+// ---- What the file says. Sizes are octets (std::uint64_t), counts are std::uint32_t, an empty text is "not set". ----
+
+enum class ListenerKind : std::uint8_t {
+  kRelay,        // port 25: other servers and trusted networks
+  kSubmission,   // port 587; not opened yet, needs AUTH and TLS
+  kSubmissions,  // port 465; not opened yet, needs AUTH and TLS
+};
+
+struct Listener {
+  SocketAddress address;
+  ListenerKind kind = ListenerKind::kRelay;
+};
+
+std::vector<Network> loopback_networks();  // 127.0.0.0/8 and ::1
+
+struct Relay {
+  std::vector<Network> networks = loopback_networks();
+};
+
+// RFC 5321 4.5.3.2.7 asks a server for at least five minutes.
+struct ReceiveTimeouts {
+  Duration command = 5min;  // from the last reply to the end of the next command line
+  Duration data = 5min;     // between two octets of content
+  Duration message = 1h;    // from 354, or the first BDAT, to the end of the content
+};
+
+struct Receive {
+  std::string banner = "ESMTP Ringpost";  // after "220 <hostname> "
+  std::uint32_t errors = 20;              // 4xx and 5xx replies to one session before it gets 421
+  std::uint32_t max_received = 100;       // RFC 5321 6.3: at least 100 Received fields before a loop is assumed
+  ReceiveTimeouts timeouts;
+};
+
+struct Spool {
+  std::string directory = "/var/spool/ringpost";
+  std::uint64_t segment_size = 64 * kMebi;
+  Duration commit_interval = 20ms;     // an outcome is durable at most this long after the remote reply
+  std::uint64_t reserve = 32 * kMebi;  // free space below which new mail gets 452
+};
+
+struct Dns {
+  std::vector<SocketAddress> servers;  // empty: /etc/resolv.conf
+};
+
+// How one destination is talked to. In Deliver the general case; in Route what holds for that route, already resolved.
+struct Manners {
+  std::uint32_t connections = 20;  // at once, to one destination, by the whole process
+  std::uint32_t messages_per_connection = 100;
+  bool pipelining = true;  // use PIPELINING where offered (RFC 2920)
+  bool chunking = true;    // use CHUNKING where offered (RFC 3030)
+  bool overlap = true;     // send the next envelope with the body (RFC 2920 3.1); only with pipelining
+  auto operator<=>(const Manners&) const = default;
+};
+
+enum class PrivateAddresses : std::uint8_t { kRefuse, kAllow };
+
+// RFC 5321 4.5.3.2: the client's timeouts, one for each step; a reply must be complete within its time.
+struct DeliverTimeouts {
+  Duration connect = 30s;
+  Duration banner = 5min;      // 4.5.3.2.1
+  Duration helo = 5min;        // the RFC names none: as for MAIL
+  Duration mail = 5min;        // 4.5.3.2.2
+  Duration rcpt = 5min;        // 4.5.3.2.3
+  Duration data_init = 2min;   // 4.5.3.2.4
+  Duration data_block = 3min;  // 4.5.3.2.5
+  Duration data_done = 10min;  // 4.5.3.2.6
+  Duration quit = 5s;
+  Duration idle = 10s;  // a cached connection without work is closed after this long
+};
+
+struct Deliver {
+  std::uint16_t port = 25;
+  Manners manners;
+  PrivateAddresses private_addresses = PrivateAddresses::kRefuse;
+  DeliverTimeouts timeouts;
+};
+
+struct Route {
+  std::string domain;                // lower case: "example.net", ".example.net" (its subdomains), "*"
+  std::vector<SocketAddress> hosts;  // in order of trial, ports filled in; never empty
+  Manners manners;                   // what the route does not say itself is taken from [deliver]
+};
+
+struct Retry {
+  std::vector<Duration> schedule{5min, 15min, 1h, 4h};  // waits between attempts; the last one repeats; never empty
+  Duration expire = 5 * 24h;                            // RFC 5321 4.5.4.1: at least 4-5 days
+};
+
+struct Limits {
+  std::uint64_t memory = 2 * kGibi;
+  std::uint32_t queue_messages = 10'000'000;
+  std::uint64_t message_size = 50 * kMebi;
+  std::uint32_t recipients = 1000;  // in one transaction; RFC 5321 4.5.3.1.8: at least 100
+  std::uint32_t sessions = 120'000;
+  std::uint32_t sessions_per_client = 0;  // 0: as many as there are
+};
+
+struct Control {
+  std::string socket = "/run/ringpost/control";
+};
+
+struct Metrics {
+  SocketAddress address;  // not known(): none
+};
+
+struct Events {
+  std::string file;  // empty: none
+};
+
+// Pairs: the n-th key belongs to the n-th certificate.
+struct Tls {
+  std::vector<std::string> certificate;
+  std::vector<std::string> key;
+};
+
+struct Auth {
+  std::string users;
+};
+
+struct Config {
+  std::string hostname;     // never empty once checked: what the file says, else the system's name
+  std::uint32_t cores = 0;  // 0: each one this process may run on
+  Duration drain = 30s;
+  std::vector<Listener> listeners;  // never empty once checked
+  Relay relay;
+  Receive receive;
+  Spool spool;
+  Dns dns;
+  std::vector<Route> routes;
+  Deliver deliver;
+  Retry retry;
+  Limits limits;
+  Control control;
+  Metrics metrics;
+  Events events;
+  Tls tls;
+  Auth auth;
+};
+
+// ---- Reading ----
+
+// One thing that is wrong, or worth a word. text() is "file:line: key: what: what would be right".
+struct Problem {
+  std::string file;
+  unsigned line = 1;
+  std::string key;  // dotted, list entries counted from 1: "listener[2].address"; empty for a syntax error
+  std::string what;
+  std::string remedy;  // may be empty
+  [[nodiscard]] std::string text() const;
+};
+
+// The effective value of one key and where it came from.
+struct Setting {
+  std::string key;     // "listener[2].address"
+  std::string value;   // as it would stand in the file
+  std::string origin;  // "default", "system", "[deliver]" or "file:line"
+};
+
+// Why a Config is as it is.
+struct Loaded {
+  Config config;
+  std::vector<Setting> settings;  // each key, in the table's order
+  std::vector<Problem> notes;     // no errors: keys without effect yet, routes never reached, …
+};
+
+// What a default may depend on outside the file.
+struct Surroundings {
+  std::string hostname;  // of the machine, as gethostname has it; replaced if it is no domain name
+  std::string home;      // $HOME
+  std::string state;     // $XDG_STATE_HOME
+  static Surroundings of_this_system();
+};
+
+using Checked = std::expected<Loaded, std::vector<Problem>>;
+
+// Reads and checks the text of a file. `name` stands in problems and origins. All problems are returned, by line.
+Checked parse(View text, View name, const Surroundings& surroundings);
+
+// parse() of a file; one that cannot be read is one Problem.
+Checked load(const std::string& path, const Surroundings& surroundings);
+
+// The configuration of a relay that was given none: loopback listener on 2525, relay from loopback, everything to
+// 127.0.0.1:2526, spool, control socket and events below the user's state directory.
+std::string embedded_text(const Surroundings& surroundings);
+Checked embedded(const Surroundings& surroundings);
+
+// ---- Telling ----
+
+// A key whose value differs. One that is not reloadable keeps its old value until a restart.
+struct Change {
+  std::string key;
+  std::string before;
+  std::string after;
+  bool reloadable = false;
+};
+std::vector<Change> diff(const Config& before, const Config& after);
+
+// `after` with every key that needs a restart as in `before`: what a running process may take at SIGHUP.
+Config reloaded(const Config& before, const Config& after);
+
+// `ringpost check --explain`: one line a key.
+std::string explain(std::span<const Setting> settings);
+
+// docs/configuration.md, whole.
+std::string reference_page();
+
+// One pool that is sized at start. Rooms that own pools name them so; core gathers the lines.
+struct MemoryLine {
+  std::string what;
+  std::uint64_t count = 0;
+  std::uint64_t octets_each = 0;
+  std::string reason;
+  [[nodiscard]] std::uint64_t octets() const;  // saturates
+};
+
+std::uint64_t total_octets(std::span<const MemoryLine> lines);
+// The visible sum: a line a pool, the total, and what limits.memory leaves or lacks.
+std::string memory_plan_text(std::span<const MemoryLine> lines, std::uint64_t ceiling);
+
+// "64M", "1536", "5m", "1h30m": as they stand in the file.
+std::string size_text(std::uint64_t octets);
+std::string duration_text(Duration duration);
+
+}  // namespace ringpost::config
