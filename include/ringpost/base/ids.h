@@ -39,6 +39,13 @@ struct SpoolId {
   static std::optional<SpoolId> parse(std::string_view text);
 };
 
+// A destination as one core counts it: dense, from 0, never reused while the process runs. Its name (the hosts, or
+// later the site) is what cores, tools and events share.
+struct DestinationId {
+  std::uint32_t value = 0;
+  auto operator<=>(const DestinationId&) const = default;
+};
+
 }  // namespace ringpost
 
 template <>

@@ -1,0 +1,222 @@
+// The plain structs that rooms hand on: envelope, recipients' state, outcome, facts of a content, and the two seams by
+// which octets of a content move (BodySink, BodySource). RFC 5598 words: an envelope has a reverse-path and forward-paths;
+// a content is header section and body, as one run of octets.
+//
+// Also the pure functions on them: the encodings that the spool keeps, the scan of a header section as it arrives, and
+// the trace line. No I/O, no clock of its own, no threads: any thread, one owner at a time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ringpost/base/address.h"
+#include "ringpost/base/bytes.h"
+#include "ringpost/base/ids.h"
+#include "ringpost/base/result.h"
+#include "ringpost/base/time.h"
+#include "ringpost/smtp.h"
+
+namespace ringpost::message {
+
+// RFC 3461 4.1: NOTIFY of one recipient, as bits; kNotifyUnset: the client said nothing.
+using Notify = std::uint8_t;
+inline constexpr Notify kNotifyUnset = 0, kNotifyNever = 1, kNotifySuccess = 2, kNotifyFailure = 4, kNotifyDelay = 8;
+
+enum class Ret : std::uint8_t { unset, full, headers };            // RFC 3461 4.3
+enum class BodyType : std::uint8_t { unset, seven_bit, eight_bit };  // RFC 6152: BODY=
+enum class Protocol : std::uint8_t { smtp, esmtp, utf8smtp };      // RFC 3848, RFC 6531 4.3: the "with" of Received
+
+// One forward-path with its parameters; views into the envelope that gave it, valid until that is changed.
+struct Recipient {
+  View forward_path;  // local-part@domain as the client wrote it, without brackets; "postmaster" may stand alone
+  View domain;        // its domain; empty for the bare postmaster
+  View orcpt;         // RFC 3461 4.2, as written (addr-type;xtext); empty: none
+  Notify notify = kNotifyUnset;
+};
+
+// Who sent what to whom, and how it came. Its text lies in one string and its recipients in one vector, both of which
+// keep their memory over clear() up to kEnvelopeKeep, so that a pooled envelope stops allocating.
+class Envelope {
+ public:
+  static constexpr std::size_t kEnvelopeKeep = 8192;      // octets of text kept over clear()
+  static constexpr std::size_t kMaxRecipients = 100'000;  // what decode() takes; config limits what a client may give
+
+  WallTime accepted;        // when the content was complete
+  SocketAddress client;     // the peer that gave it to us
+  Protocol protocol = Protocol::smtp;
+  BodyType body = BodyType::unset;
+  Ret ret = Ret::unset;
+  bool smtputf8 = false;
+
+  void clear();
+  void set_reverse_path(View path);  // without brackets; empty: the null reverse-path
+  void set_envid(View xtext);        // RFC 3461 4.4, as written
+  void set_helo(View name);          // what the client called itself
+  void add_recipient(View forward_path, std::size_t domain_length, Notify notify, View orcpt);
+
+  [[nodiscard]] View reverse_path() const { return piece(reverse_path_); }
+  [[nodiscard]] View envid() const { return piece(envid_); }
+  [[nodiscard]] View helo() const { return piece(helo_); }
+  [[nodiscard]] std::size_t recipient_count() const { return recipients_.size(); }
+  [[nodiscard]] Recipient recipient(std::size_t index) const;
+
+  // Appends the octets that decode() understands (docs/spool-format.md).
+  void encode(std::string& out) const;
+  // Replaces this envelope; false when `octets` are not exactly one encoded envelope (this is cleared then).
+  bool decode(View octets);
+
+ private:
+  struct Piece {
+    std::uint32_t offset = 0;
+    std::uint32_t length = 0;
+  };
+  struct Entry {
+    Piece path;
+    Piece orcpt;
+    std::uint32_t domain_length = 0;
+    Notify notify = kNotifyUnset;
+  };
+  [[nodiscard]] View piece(Piece at) const { return View{text_}.substr(at.offset, at.length); }
+  Piece keep(View text);
+
+  std::string text_;
+  std::vector<Entry> recipients_;
+  Piece reverse_path_, envid_, helo_;
+};
+
+// Where one recipient of an accepted message stands.
+enum class Status : std::uint8_t {
+  open,       // waits for `due`, or is being attempted
+  delivered,  // a peer took responsibility
+  failed,     // refused for good, or expired
+  removed,    // by an operator's explicit command
+};
+
+struct RecipientState {
+  Status status = Status::open;
+  std::uint16_t attempts = 0;  // that ended in an outcome
+  WallTime due;                // open: not before this
+  std::uint16_t code = 0;      // the last reply code; 0: none was received
+  View text;                   // the last error, for people; view into the State, valid until it is changed
+};
+
+// Where all recipients stand; index i is the envelope's recipient i.
+class State {
+ public:
+  static constexpr std::size_t kTextLimit = 512;  // octets kept of one error text
+
+  // All open, due at `due`, no attempts.
+  void reset(std::size_t recipients, WallTime due);
+  void set(std::size_t index, const RecipientState& state);  // copies the text, bounded
+  [[nodiscard]] RecipientState at(std::size_t index) const;
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] std::size_t count(Status status) const;
+
+  // Runs of equal states are kept once, so that a thousand recipients of one destination cost as much as one.
+  void encode(std::string& out) const;
+  bool decode(View octets);  // as Envelope::decode
+
+ private:
+  struct Entry {
+    WallTime due;
+    std::uint32_t text_offset = 0;
+    std::uint16_t text_length = 0;
+    std::uint16_t attempts = 0;
+    std::uint16_t code = 0;
+    Status status = Status::open;
+  };
+  std::vector<Entry> entries_;
+  std::string texts_;
+};
+
+// What one pass over an arriving content found out; kept with the message so that nobody has to look again.
+struct ContentFacts {
+  std::uint64_t size = 0;            // octets as they came, stuffing removed, without our trace line
+  std::uint32_t dot_lines = 0;       // lines that begin with a dot: 0 lets the sender skip stuffing
+  std::uint32_t received = 0;        // Received fields in the header section (loops: RFC 5321 6.3)
+  bool eight_bit = false;            // some octet above 127
+  bool eight_bit_header = false;     // the same, in the header section (RFC 6532)
+  bool ends_with_crlf = false;       // or is empty
+};
+
+// What came of one attempt for one recipient. `text` lives for the call that hands it on.
+struct Outcome {
+  enum class Kind : std::uint8_t { delivered, later, never };
+  Kind kind = Kind::later;
+  std::uint16_t code = 0;        // the peer's reply code; 0: our own finding (no connection, timeout, expiry)
+  smtp::EnhancedCode enhanced;   // the peer's, or ours
+  View text;                     // the peer's words, or ours: raw octets, to be escaped where they are shown
+};
+
+// The way of an arriving content into memory and disk. Implemented by spool, filled by receive, bound by core.
+class BodySink {
+ public:
+  enum class State {
+    ok,      // go on
+    full,    // all octets were taken, but push no more until `drained` is called
+    failed,  // no memory or disk: octets are dropped from here on; the message will be refused with a 452
+  };
+  virtual ~BodySink() = default;
+  // Takes a copy of all of `octets`.
+  virtual State push(View octets) = 0;
+  // Who to call, once, when a full sink can take octets again (or has failed). Set before the first push.
+  virtual void on_drained(void* owner, void (*drained)(void* owner)) = 0;
+};
+
+// The way of a kept content (our trace line first) out to a peer. Implemented by spool, pulled by deliver.
+class BodySource {
+ public:
+  struct Pull {
+    enum class State { ready, wait, end, failed };
+    State state = State::end;
+    View piece;  // ready: never empty; valid until release() of it, rewind() or the source's end
+  };
+  virtual ~BodySource() = default;
+  [[nodiscard]] virtual std::uint64_t size() const = 0;  // of all pieces together
+  // The next piece in order. wait: `ready` will be called once. failed: the disk gave an error or a wrong checksum.
+  virtual Pull next() = 0;
+  // The oldest pieces given out, `octets` in sum, were sent and may be reused. A source that holds all of its content in
+  // memory never says wait, so pulling it to its end without release() is fine; another holds a bounded window.
+  virtual void release(std::size_t octets) = 0;
+  virtual void rewind() = 0;  // from the first octet again; nothing pulled before is in use any more
+  virtual void on_ready(void* owner, void (*ready)(void* owner)) = 0;
+};
+
+// A message while it is received: what receive fills and core has the spool commit.
+struct Draft {
+  SpoolId id;          // final from the start: it stands in the trace line and in the 250
+  Envelope envelope;
+  ContentFacts facts;
+  std::string trace;   // our Received field with its CRLF, to stand before the content
+  BodySink* content = nullptr;
+};
+
+// Scans a header section as it arrives, for the fields that we must know. Feed it each run of content octets in order.
+class HeaderScan {
+ public:
+  static constexpr std::size_t kLongestName = 32;  // octets of a field name that we look at
+  void reset();
+  void feed(View octets);
+  [[nodiscard]] bool complete() const { return complete_; }  // the empty line was seen
+  [[nodiscard]] std::uint32_t received() const { return received_; }
+  [[nodiscard]] bool eight_bit() const { return eight_bit_; }
+
+ private:
+  char name_[kLongestName];
+  std::uint8_t name_length_ = 0;
+  std::uint8_t state_ = 0;
+  bool complete_ = false;
+  bool eight_bit_ = false;
+  std::uint32_t received_ = 0;
+};
+
+// RFC 5321 4.4: "Received: from helo ([address]) by hostname (Ringpost) with ESMTP id ID for <x>; date", folded below 78
+// octets where words allow, "for" only with exactly one recipient. The client's words were checked by the grammar and hold no
+// control octets. Replaces `out`.
+void write_trace(std::string& out, const Envelope& envelope, SpoolId id, View hostname);
+
+// RFC 5322 3.3, in UTC: "Wed, 25 Nov 2026 10:12:13 +0000" (RFC 5322 date-time). Appends to `out`.
+void write_date(std::string& out, WallTime at);
+
+}  // namespace ringpost::message
