@@ -19,12 +19,6 @@
 
 namespace ringpost::message {
 
-// RFC 3461 4.1: NOTIFY of one recipient, as bits; kNotifyUnset: the client said nothing.
-using Notify = std::uint8_t;
-inline constexpr Notify kNotifyUnset = 0, kNotifyNever = 1, kNotifySuccess = 2, kNotifyFailure = 4, kNotifyDelay = 8;
-
-enum class Ret : std::uint8_t { unset, full, headers };            // RFC 3461 4.3
-enum class BodyType : std::uint8_t { unset, seven_bit, eight_bit };  // RFC 6152: BODY=
 enum class Protocol : std::uint8_t { smtp, esmtp, utf8smtp };      // RFC 3848, RFC 6531 4.3: the "with" of Received
 
 // One forward-path with its parameters; views into the envelope that gave it, valid until that is changed.
@@ -32,7 +26,7 @@ struct Recipient {
   View forward_path;  // local-part@domain as the client wrote it, without brackets; "postmaster" may stand alone
   View domain;        // its domain; empty for the bare postmaster
   View orcpt;         // RFC 3461 4.2, as written (addr-type;xtext); empty: none
-  Notify notify = kNotifyUnset;
+  std::uint8_t notify = 0;  // smtp::Notify bits; 0: the client said nothing (RFC 3461 4.1)
 };
 
 // Who sent what to whom, and how it came. Its text lies in one string and its recipients in one vector, both of which
@@ -45,15 +39,15 @@ class Envelope {
   WallTime accepted;        // when the content was complete
   SocketAddress client;     // the peer that gave it to us
   Protocol protocol = Protocol::smtp;
-  BodyType body = BodyType::unset;
-  Ret ret = Ret::unset;
+  smtp::BodyType body = smtp::BodyType::seven_bit;
+  smtp::DsnReturn ret = smtp::DsnReturn::unset;
   bool smtputf8 = false;
 
   void clear();
   void set_reverse_path(View path);  // without brackets; empty: the null reverse-path
   void set_envid(View xtext);        // RFC 3461 4.4, as written
   void set_helo(View name);          // what the client called itself
-  void add_recipient(View forward_path, std::size_t domain_length, Notify notify, View orcpt);
+  void add_recipient(View forward_path, std::size_t domain_length, std::uint8_t notify, View orcpt);
 
   [[nodiscard]] View reverse_path() const { return piece(reverse_path_); }
   [[nodiscard]] View envid() const { return piece(envid_); }
@@ -75,7 +69,7 @@ class Envelope {
     Piece path;
     Piece orcpt;
     std::uint32_t domain_length = 0;
-    Notify notify = kNotifyUnset;
+    std::uint8_t notify = 0;
   };
   [[nodiscard]] View piece(Piece at) const { return View{text_}.substr(at.offset, at.length); }
   Piece keep(View text);

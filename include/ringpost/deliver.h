@@ -1,0 +1,152 @@
+// Handing mail on: connections to the hosts of a destination and the client's side of SMTP. It ends in outcomes and
+// callbacks: it does not know the queue, the spool or who decides how many connections there may be.
+//
+// Nested by depth: a Connection (which host next, TCP, time) holds a ClientSession (one SMTP talk: banner, EHLO, the
+// transactions in flight) whose Transactions each hold one Job. ClientSession is a machine without I/O, as receive::Session is.
+//
+// With PIPELINING, MAIL RCPT… DATA go in one send, and the next envelope goes with the body (RFC 2920 3.1: "overlap"); with
+// CHUNKING whole transactions go behind each other, up to kTransactionsInFlight (RFC 3030).
+//
+// Thread: its core's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ringpost/base/list.h"
+#include "ringpost/config.h"
+#include "ringpost/message.h"
+#include "ringpost/ring.h"
+#include "ringpost/route.h"
+#include "ringpost/smtp.h"
+
+namespace ringpost::deliver {
+
+inline constexpr std::size_t kTransactionsInFlight = 8;
+inline constexpr std::size_t kInFlightOctets = 1024 * 1024;  // of contents in flight on one connection, past the first
+
+// One message for one destination: core's, from next() to done() or returned().
+struct Job {
+  SpoolId id;
+  DestinationId destination;
+  const message::Envelope* envelope = nullptr;
+  const message::ContentFacts* facts = nullptr;
+  std::span<const std::uint32_t> recipients;  // indices into the envelope, at least one
+  message::BodySource* content = nullptr;     // rewound; trace line first
+
+};
+
+// Where an attempt went, for events.
+struct Attempt {
+  SocketAddress host;
+  SocketAddress source;
+  View site;        // the destination's name
+  Duration took{};  // from the transaction's first octet to this outcome
+};
+
+// What core binds for all destinations of its core.
+class Host {
+ public:
+  virtual ~Host() = default;
+  // The next job that is ready for the destination (its content open), or null.
+  virtual Job* next(DestinationId) = 0;
+  // One recipient's outcome (index into the envelope); each recipient of a job gets exactly one, before done().
+  virtual void outcome(Job&, std::uint32_t recipient, const message::Outcome&, const Attempt&) = 0;
+  // The job is over. Deliver does not look at it again.
+  virtual void done(Job&) = 0;
+  // The job was not begun, or lost its connection before any answer that counts (a cached connection that the peer had
+  // closed): it goes back as if it never had been taken.
+  virtual void returned(Job&) = 0;
+  // A connection is gone (or was never made): its lease is free.
+  virtual void closed(DestinationId) = 0;
+  // A connection reached the point where mail can be sent: the destination lives.
+  virtual void reached(DestinationId) = 0;
+  // No host of the destination took a connection, or greeted, or said EHLO: the last host's words. A job that waited for it
+  // comes back by returned().
+  virtual void unreachable(DestinationId, const message::Outcome&, const Attempt&) = 0;
+};
+
+// What one SMTP talk needs from around it; Connection implements it in the daemon, tests implement it in memory.
+class Talk {
+ public:
+  virtual ~Talk() = default;
+  virtual Job* next() = 0;
+  virtual void outcome(Job&, std::uint32_t recipient, const message::Outcome&) = 0;
+  virtual void done(Job&) = 0;
+  virtual void returned(Job&) = 0;
+  virtual void reached() = 0;
+};
+
+// The client's side of one SMTP session, from banner to QUIT.
+class ClientSession {
+ public:
+  ClientSession(View hostname, const config::Manners&, const config::DeliverTimeouts&, Talk&);
+  ~ClientSession();  // every job was given back (CHECK): call broken() first
+
+  // Octets from the peer: all are consumed.
+  void feed(View input);
+  // What to send now, as pieces in order that stay in place until sent(); empty: nothing to say. Asks Talk::next() for more
+  // work when a transaction may begin. Not called again before sent().
+  std::span<const iovec> output();
+  void sent(std::size_t octets);
+  // There may be work: output() is worth calling.
+  [[nodiscard]] bool can_take_work() const;
+  // The peer has closed, or the socket failed, or time is up: gives each job its outcomes or back, by how far it was.
+  void broken(View why);
+  void timed_out();
+  // No new transaction; QUIT when the ones in flight are done.
+  void quit();
+  [[nodiscard]] bool ended() const;       // close the connection once output is sent
+  [[nodiscard]] bool idle() const;        // greeted, no transaction in flight
+  [[nodiscard]] bool usable() const;      // greeted, and not ending
+  [[nodiscard]] Duration patience() const;  // for the reply or the progress that is due (RFC 5321 4.5.3.2)
+  // Why the greeting or EHLO failed, if it did: the peer's words.
+  [[nodiscard]] bool refused(message::Outcome&) const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+struct Statistics {
+  std::uint64_t connections = 0;  // made since start
+  std::uint64_t open = 0;         // now
+  std::uint64_t connect_failures = 0;
+  std::uint64_t transactions = 0;
+  std::uint64_t delivered = 0;    // recipients
+  std::uint64_t later = 0;
+  std::uint64_t never = 0;
+  std::uint64_t octets = 0;       // of contents sent
+};
+
+class Deliverer {
+ public:
+  Deliverer(ring::Ring&, std::shared_ptr<const config::Config>, Host&);
+  ~Deliverer();
+
+  // Opens one more connection to the destination; its lease was taken. It asks for jobs when it can send. The route is copied.
+  void open(DestinationId, const route::Route&);
+  // There are jobs. True when a connection of the destination has room and will ask this turn; false: all are busy, or none.
+  bool wake(DestinationId);
+  // Gives back `count` connections: idle ones at once, others when their transactions in flight are done.
+  void yield(DestinationId, std::uint32_t count);
+  [[nodiscard]] std::uint32_t connections(DestinationId) const;
+  [[nodiscard]] std::uint32_t connecting(DestinationId) const;  // of them: not greeted yet
+  void reconfigure(std::shared_ptr<const config::Config>);
+  // No new transactions; idle connections QUIT; the others when done.
+  void drain();
+  // Breaks every connection: jobs get their outcomes or come back.
+  void abort();
+  [[nodiscard]] bool idle() const;  // no connection left, no operation in the kernel
+  [[nodiscard]] const Statistics& statistics() const;
+  static std::vector<config::MemoryLine> memory(const config::Config&, unsigned cores);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace ringpost::deliver

@@ -1,0 +1,136 @@
+// Taking mail in: listeners, connections and the server's side of an SMTP session (RFC 5321, 1870, 2034, 2920, 3030, 3461,
+// 6152, 6531). It ends in a message::Draft and a callback: it does not know the spool.
+//
+// Two layers. Session is a machine without I/O: octets in, octets and wishes out; the same object runs under unit test,
+// dialogue script, fuzzer, simulator and daemon. Receiver (per core) owns listeners and connections, moves octets between
+// ring and sessions, and keeps the limits: sessions, time, errors, and what a session may hold.
+//
+// Thread: its core's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ringpost/config.h"
+#include "ringpost/message.h"
+#include "ringpost/policy.h"
+#include "ringpost/ring.h"
+#include "ringpost/smtp.h"
+
+namespace ringpost::receive {
+
+// Transactions of one session whose commit is awaited while it parses on; their replies are held in order.
+inline constexpr std::size_t kCommitsAwaited = 32;
+// Octets of replies that a session holds before it stops parsing.
+inline constexpr std::size_t kRepliesHeld = 16 * 1024;
+
+// Names one commit of one session; stays harmless when the session is gone.
+struct Ticket {
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+  std::uint32_t sequence = 0;
+};
+
+// Why a draft could not be begun or kept; each becomes a reply.
+struct Refused {
+  std::uint16_t code = 452;
+  smtp::EnhancedCode enhanced{4, 3, 1};
+  View text = "Insufficient system storage";  // static
+};
+
+// What core binds for all sessions of its core.
+class Host {
+ public:
+  virtual ~Host() = default;
+  // A new, empty draft with its id and its content sink; or why not. Called at MAIL: a flood is refused before it costs.
+  virtual message::Draft* begin(Refused& why) = 0;
+  // The draft is complete: envelope, facts, trace. Answered by Receiver::committed (or Session::committed) with the same
+  // ticket, never from inside this call. The draft is no longer the session's.
+  virtual void commit(message::Draft&, Ticket) = 0;
+  // Given up (RSET, refusal, break): forget it. It was never said to be taken.
+  virtual void abandon(message::Draft&) = 0;
+  // For events and metrics: a refused command (code >= 400), connects, disconnects. Texts live for the call.
+  virtual void refused(const SocketAddress& client, View reverse_path, View forward_path, std::uint16_t code,
+                       smtp::EnhancedCode enhanced, View text) = 0;
+};
+
+// Facts of one session that its connection knows.
+struct Peer {
+  SocketAddress client;
+  SocketAddress listener;
+  config::ListenerKind kind = config::ListenerKind::kRelay;
+};
+
+class Session {
+ public:
+  // The banner is the first output. `config` outlives the session.
+  Session(const config::Config& config, const Peer& peer, Host& host, Ticket name);
+  ~Session();  // abandons an open transaction; awaited commits go on
+
+  // Changes the session by `input` and gives how many octets it consumed: fewer than offered when it waits (too many commits or
+  // replies held, the sink is full) or has ended; the rest must be offered again when wants_input().
+  std::size_t feed(View input);
+  [[nodiscard]] bool wants_input() const;
+  // The commit with this sequence is durable, or why it is not.
+  void committed(std::uint32_t sequence, const Result<void>& result);
+  // The content sink can take octets again.
+  void drained();
+  // The time named by deadline() has passed: 421 and the end.
+  void timed_out();
+  // The service goes down: 421 4.3.2 as soon as no transaction is under way (RFC 5321 3.8), at once when idle.
+  void drain();
+
+  // Octets for the peer, in order. They stay where they are until sent(); more may be added behind them meanwhile.
+  [[nodiscard]] View output() const;
+  void sent(std::size_t octets);
+  // The peer is to be closed once all output is sent.
+  [[nodiscard]] bool ended() const;
+  // No transaction is open and no commit awaited.
+  [[nodiscard]] bool idle() const;
+  // How long the peer may now be silent (config's receive timeouts).
+  [[nodiscard]] Duration patience() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+struct Statistics {
+  std::uint64_t connections = 0;
+  std::uint64_t sessions = 0;  // now
+  std::uint64_t transactions = 0;
+  std::uint64_t messages = 0;  // answered 250
+  std::uint64_t octets = 0;    // of their contents
+  std::uint64_t refused[6] = {};  // replies by first digit, index 4 and 5
+};
+
+class Receiver {
+ public:
+  // Pools are sized from `config`. `host` outlives it.
+  Receiver(ring::Ring&, std::shared_ptr<const config::Config>, Host&);
+  ~Receiver();
+
+  // Opens the listeners of the config; the error names the address.
+  Result<void> listen();
+  // The addresses actually bound (port 0 becomes the kernel's choice).
+  [[nodiscard]] std::vector<SocketAddress> addresses() const;
+  void committed(Ticket, const Result<void>&);
+  // Sessions that begin from now on use `config`; listeners stay.
+  void reconfigure(std::shared_ptr<const config::Config>);
+  // Closes the listeners; idle sessions get 421 now, others when their transaction is done.
+  void drain();
+  // Ends every session without ceremony (the spool has failed, or the drain time is over).
+  void abort();
+  [[nodiscard]] bool idle() const;  // no session left, no operation in the kernel
+  [[nodiscard]] const Statistics& statistics() const;
+  // What the pools take, for the memory plan.
+  static std::vector<config::MemoryLine> memory(const config::Config&, unsigned cores);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace ringpost::receive
