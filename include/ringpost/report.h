@@ -1,0 +1,86 @@
+// What people and machines see: one JSON line per event. Events of one core go to one EventLog; every core appends to the
+// same file (O_APPEND, whole lines in one write), through the ring: a slow or full event disk never blocks mail, lines that
+// do not fit are dropped and counted.
+//
+// Thread: its core's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "ringpost/base/address.h"
+#include "ringpost/base/ids.h"
+#include "ringpost/message.h"
+#include "ringpost/ring.h"
+
+namespace ringpost::report {
+
+inline constexpr std::size_t kEventBuffer = 256 * 1024;  // octets waiting per core; a line that does not fit is dropped
+inline constexpr std::size_t kEventLine = 8 * 1024;      // octets of one line; texts are cut to fit
+
+// docs/events.md lists them with their keys; the "type" of a line is the name in the comment.
+enum class EventType : std::uint8_t {
+  reception,          // "reception": answered 250; one a message
+  delivery,           // "delivery": a peer took one recipient
+  transient_failure,  // "transient_failure": one recipient, will be tried again
+  failure,            // "failure": one recipient, refused for good or expired
+  refusal,            // "refusal": we refused a client's command or content
+  removal,            // "removal": an operator removed one recipient
+  start,              // "start", "stop", "reload": of the process; text says what
+  stop,
+  reload,
+  trouble,            // "trouble": something an operator should look at; text says what and what to do
+};
+
+// One event; all views live for the call. Peers' octets are given raw: the writer escapes them.
+struct Event {
+  EventType type = EventType::trouble;
+  SpoolId id;                       // zero: none
+  View from;                        // reverse-path
+  bool has_from = false;            // an empty `from` is the null reverse-path
+  View to;                          // forward-path
+  SocketAddress peer;               // client of a reception, host of a delivery
+  std::uint16_t code = 0;           // reply code; 0: none
+  smtp::EnhancedCode enhanced;
+  View text;                        // the reply, or ours
+  std::uint32_t attempt = 0;        // 1 for the first
+  SocketAddress source;             // our side's address
+  View site;                        // the destination's name
+  std::uint64_t size = 0;           // octets of the content
+  std::uint32_t recipients = 0;     // reception
+  Duration took{-1};                // delivery: of the attempt; negative: none
+  Duration queued{-1};              // since acceptance; negative: none
+};
+
+// Appends one line with its LF; keys in a fixed order, absent ones left out; at most kEventLine octets; always valid JSON in
+// ASCII with octets that are no UTF-8 shown as \u00XX of the octet.
+void write_event(std::string& out, const Event&, WallTime at, CoreId core);
+
+struct Statistics {
+  std::uint64_t written = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t errors = 0;
+};
+
+class EventLog {
+ public:
+  // `path` empty: events are counted and go nowhere.
+  EventLog(ring::Ring&, std::string path);
+  ~EventLog();  // idle() first
+
+  // Opens the file; the error names it. Blocks: before the loop.
+  Result<void> open();
+  // Another file, or the same anew after a rotation; in the background, lines wait meanwhile.
+  void reopen(std::string path);
+  void write(const Event&);
+  // Nothing waits to be written and no operation is in the kernel.
+  [[nodiscard]] bool idle() const;
+  [[nodiscard]] const Statistics& statistics() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace ringpost::report
