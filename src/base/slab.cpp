@@ -14,8 +14,7 @@ Reservation::Reservation(std::size_t octets) : size_(octets) {
   if (octets == 0) return;
   // NORESERVE: a pool's size is a promise to its users, not a claim on the machine; the configured memory ceiling is
   // what keeps the sum of what is touched in bounds.
-  void* memory =
-      mmap(nullptr, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
     std::fprintf(stderr, "memory: cannot reserve %zu octets of address space: %s\n", octets, std::strerror(errno));
     std::exit(1);
