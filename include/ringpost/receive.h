@@ -10,12 +10,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include <sys/uio.h>
+
 #include "ringpost/config.h"
 #include "ringpost/message.h"
-#include "ringpost/policy.h"
 #include "ringpost/ring.h"
 #include "ringpost/smtp.h"
 
@@ -44,6 +46,8 @@ struct Refused {
 class Host {
  public:
   virtual ~Host() = default;
+  // The calendar's time, for the trace line of a message that is complete.
+  [[nodiscard]] virtual WallTime wall() = 0;
   // A new, empty draft with its id and its content sink; or why not. Called at MAIL: a flood is refused before it costs.
   virtual message::Draft* begin(Refused& why) = 0;
   // The draft is complete: envelope, facts, trace. Answered by Receiver::committed (or Session::committed) with the same
@@ -51,7 +55,7 @@ class Host {
   virtual void commit(message::Draft&, Ticket) = 0;
   // Given up (RSET, refusal, break): forget it. It was never said to be taken.
   virtual void abandon(message::Draft&) = 0;
-  // For events and metrics: a refused command (code >= 400), connects, disconnects. Texts live for the call.
+  // For events and metrics: a reply with code >= 400. Texts live for the call; a path that is not known is empty.
   virtual void refused(const SocketAddress& client, View reverse_path, View forward_path, std::uint16_t code,
                        smtp::EnhancedCode enhanced, View text) = 0;
 };
@@ -63,40 +67,6 @@ struct Peer {
   config::ListenerKind kind = config::ListenerKind::kRelay;
 };
 
-class Session {
- public:
-  // The banner is the first output. `config` outlives the session.
-  Session(const config::Config& config, const Peer& peer, Host& host, Ticket name);
-  ~Session();  // abandons an open transaction; awaited commits go on
-
-  // Changes the session by `input` and gives how many octets it consumed: fewer than offered when it waits (too many commits or
-  // replies held, the sink is full) or has ended; the rest must be offered again when wants_input().
-  std::size_t feed(View input);
-  [[nodiscard]] bool wants_input() const;
-  // The commit with this sequence is durable, or why it is not.
-  void committed(std::uint32_t sequence, const Result<void>& result);
-  // The content sink can take octets again.
-  void drained();
-  // The time named by deadline() has passed: 421 and the end.
-  void timed_out();
-  // The service goes down: 421 4.3.2 as soon as no transaction is under way (RFC 5321 3.8), at once when idle.
-  void drain();
-
-  // Octets for the peer, in order. They stay where they are until sent(); more may be added behind them meanwhile.
-  [[nodiscard]] View output() const;
-  void sent(std::size_t octets);
-  // The peer is to be closed once all output is sent.
-  [[nodiscard]] bool ended() const;
-  // No transaction is open and no commit awaited.
-  [[nodiscard]] bool idle() const;
-  // How long the peer may now be silent (config's receive timeouts).
-  [[nodiscard]] Duration patience() const;
-
- private:
-  struct Parts;
-  std::unique_ptr<Parts> parts_;
-};
-
 struct Statistics {
   std::uint64_t connections = 0;
   std::uint64_t sessions = 0;  // now
@@ -106,10 +76,93 @@ struct Statistics {
   std::uint64_t refused[6] = {};  // replies by first digit, index 4 and 5
 };
 
+// What the sessions of one core share: the pools that a session takes from only while it has something to keep there (an
+// idle one owns a slot of some 250 octets and its client's name), and their counts.
+class Pools {
+ public:
+  // For at most `sessions` Sessions at the same time. Address space, touched on use.
+  explicit Pools(std::uint32_t sessions);
+  ~Pools();  // after the last session
+  Statistics statistics;
+
+ private:
+  friend class Session;
+  friend class Receiver;
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+class Session {
+ public:
+  // The banner is the first output. `config`, `host` and `pools` outlive the session; there is room for it in `pools` (CHECK).
+  Session(const config::Config& config, const Peer& peer, Host& host, Ticket name, Pools& pools);
+  ~Session();  // abandons an open transaction; awaited commits go on
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Changes the session by `input` and gives how many octets it consumed. What is left is an unfinished command line
+  // (offer it again with more behind it; at most smtp::kCommandLine octets), or the session waits (too many commits or
+  // replies held, the sink is full: offer it again when wants_input()), or it has ended (drop it).
+  std::size_t feed(View input);
+  [[nodiscard]] bool wants_input() const;
+  // The commit with this sequence is durable, or why it is not.
+  void committed(std::uint32_t sequence, const Result<void>& result);
+  // The content sink can take octets again. The session has this called by the sink itself.
+  void drained();
+  // Who to tell that the session, which did not want input, may want it again because its sink has drained.
+  void on_wake(void* owner, void (*wake)(void* owner));
+  // The peer was silent for patience(), or its content took longer than the configuration grants: 421 and the end.
+  void timed_out();
+  // The service goes down: 421 4.3.2 as soon as no transaction is under way (RFC 5321 3.8), at once when idle.
+  void drain();
+  // Says "421 4.7.0 text" instead of anything else and ends; right after construction, when the peer is one too many.
+  void turn_away(View text);
+
+  // Octets for the peer, in order: the first run of them. They stay where they are until sent(); more may be added
+  // behind them meanwhile.
+  [[nodiscard]] View output() const;
+  // The same as pieces for one send; gives how many of `pieces` were filled.
+  std::size_t output(std::span<iovec> pieces) const;
+  void sent(std::size_t octets);
+  // Nothing is read any more. The peer is to be closed once answered().
+  [[nodiscard]] bool ended() const;
+  // All replies were sent and no commit is awaited.
+  [[nodiscard]] bool answered() const;
+  // No transaction is open and no commit awaited.
+  [[nodiscard]] bool idle() const;
+  // How long the peer may now be silent (config's receive timeouts); Duration::max() while it waits for us.
+  [[nodiscard]] Duration patience() const;
+  // Changes whenever patience() begins anew: a whole command line, a reply, octets of content. Not with a part of a line.
+  [[nodiscard]] std::uint32_t progress() const;
+  // The number of the content that is under way, from 354 or the first BDAT to its end; 0: none. For the bound on its time.
+  [[nodiscard]] std::uint32_t content() const;
+
+ private:
+  friend class Pools;
+  struct Parts;
+  Parts* parts_;  // in the pool
+};
+
+// How many sessions the process has, over all cores: what limits.sessions and limits.sessions_per_client bound. One for all
+// Receivers of a process. Any thread.
+class Census {
+ public:
+  enum class Answer : std::uint8_t { taken, too_many, too_many_of_client };
+  Census();
+  ~Census();
+  // Counts one more session of `client`, unless that would pass a limit.
+  Answer enter(const SocketAddress& client, const config::Limits&);
+  void leave(const SocketAddress& client);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
 class Receiver {
  public:
-  // Pools are sized from `config`. `host` outlives it.
-  Receiver(ring::Ring&, std::shared_ptr<const config::Config>, Host&);
+  // Pools are sized from `config`. `host` outlives it. Without a census it counts for itself: one core, or a test.
+  Receiver(ring::Ring&, std::shared_ptr<const config::Config>, Host&, std::shared_ptr<Census> = nullptr);
   ~Receiver();
 
   // Opens the listeners of the config; the error names the address.
