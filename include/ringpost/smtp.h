@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 
+#include "ringpost/base/address.h"
 #include "ringpost/base/bytes.h"
 
 namespace ringpost::smtp {
@@ -28,18 +29,18 @@ inline constexpr std::size_t kCommandLine = 2048;
 inline constexpr std::size_t kAuthLine = 12288;
 // RFC 5321 4.5.3.1.5 says 512; large EHLO lines and chatty policy texts exceed it.
 inline constexpr std::size_t kReplyLine = 4096;
-inline constexpr std::size_t kReplyTextLine = 512;   // kept of one line's text, the rest is dropped
-inline constexpr std::size_t kReplyText = 1024;      // kept of a whole reply's text
-inline constexpr std::size_t kReplyLines = 100;      // lines; a longer reply is nonsense
-inline constexpr std::size_t kReplyOctets = 32768;   // a longer reply is nonsense
-inline constexpr std::size_t kHelloName = 255;       // RFC 5321 4.5.3.1.2
+inline constexpr std::size_t kReplyTextLine = 512;  // kept of one line's text, the rest is dropped
+inline constexpr std::size_t kReplyText = 1024;     // kept of a whole reply's text
+inline constexpr std::size_t kReplyLines = 100;     // lines; a longer reply is nonsense
+inline constexpr std::size_t kReplyOctets = 32768;  // a longer reply is nonsense
+inline constexpr std::size_t kHelloName = 255;      // RFC 5321 4.5.3.1.2
 // RFC 5321 4.5.3.1.1 says 64; VERP and SRS senders put a whole rewritten address in there.
 inline constexpr std::size_t kLocalPart = 255;
-inline constexpr std::size_t kDomain = 255;          // RFC 5321 4.5.3.1.2
+inline constexpr std::size_t kDomain = 255;                     // RFC 5321 4.5.3.1.2
 inline constexpr std::size_t kPath = kLocalPart + 1 + kDomain;  // RFC 5321 4.5.3.1.3 says 256; a route not counted
-inline constexpr std::size_t kEnvid = 100;           // RFC 3461 4.4, counted before the xtext encoding
-inline constexpr std::size_t kOrcpt = 500;           // RFC 3461 4.2
-inline constexpr std::size_t kWrittenReplyLine = 512;  // RFC 5321 4.5.3.1.5: what we write obeys the letter
+inline constexpr std::size_t kEnvid = 100;                      // RFC 3461 4.4, counted before the xtext encoding
+inline constexpr std::size_t kOrcpt = 500;                      // RFC 3461 4.2
+inline constexpr std::size_t kWrittenReplyLine = 512;           // RFC 5321 4.5.3.1.5: what we write obeys the letter
 
 // ---- Codes -------------------------------------------------------------------------------------------------
 
@@ -104,8 +105,9 @@ class LineScanner {
   void limit(std::size_t octets) { limit_ = octets; }
 
  private:
-  Line drop(View input);
-  Line wrong(LineKind kind, View input, std::size_t at);
+  Line look(View input);
+  Line wrong(LineKind kind, View input, std::size_t from);
+  std::size_t drop(View input);
 
   std::size_t limit_;
   std::size_t looked_at_ = 0;  // octets of the unfinished line that hold no line end
@@ -117,9 +119,9 @@ class LineScanner {
 // A mailbox as it was written: never rewritten, unquoted or case-folded (RFC 5321 2.4: the local part belongs to
 // its domain's hosts alone).
 struct Address {
-  View text;        // local@domain; "postmaster" alone has no domain; empty: the null reverse-path
-  View local_part;  // with its quotes
-  View domain;      // a literal with its brackets; empty for <postmaster> and <>
+  View text;          // local@domain; "postmaster" alone has no domain; empty: the null reverse-path
+  View local_part;    // with its quotes
+  View domain;        // a literal with its brackets; empty for <postmaster> and <>
   bool utf8 = false;  // holds octets above 127, well-formed UTF-8: needs SMTPUTF8 on the way
 
   [[nodiscard]] bool null() const { return text.empty(); }
@@ -139,12 +141,8 @@ bool domain_valid_utf8(View text);
 bool utf8_valid(View text);
 inline bool same_domain(View a, View b) { return equal_ignoring_case(a, b); }
 
-// RFC 5321 4.1.3: "[192.0.2.1]" or "[IPv6:2001:db8::1]", brackets included.
-struct AddressLiteral {
-  bool v6 = false;
-  std::array<std::uint8_t, 16> octets{};  // network order; the first four for IPv4
-};
-std::optional<AddressLiteral> parse_literal(View text);
+// RFC 5321 4.1.3: "[192.0.2.1]" or "[IPv6:2001:db8::1]", brackets included; the port is 0.
+std::optional<SocketAddress> parse_literal(View text);
 
 // RFC 3461 4: xtext. "+" two upper-case hexadecimal digits stands for an octet that may not be written.
 bool xtext_valid(View text);
@@ -155,7 +153,21 @@ std::optional<std::size_t> xtext_encode(View text, Room room);
 // ---- Commands ----------------------------------------------------------------------------------------------
 
 enum class Verb : std::uint8_t {
-  unknown, ehlo, helo, mail, rcpt, data, bdat, rset, noop, quit, vrfy, expn, help, starttls, auth,
+  unknown,
+  ehlo,
+  helo,
+  mail,
+  rcpt,
+  data,
+  bdat,
+  rset,
+  noop,
+  quit,
+  vrfy,
+  expn,
+  help,
+  starttls,
+  auth,
 };
 
 // "EHLO" … for logs and replies; "?" for unknown. Static.
@@ -184,7 +196,7 @@ enum class DsnReturn : std::uint8_t { unset, full, headers };  // RFC 3461 4.3
 // MAIL FROM:<path> [parameters]; RFC 5321 4.1.1.2, 1870, 6152, 6531, 3461, 4954.
 struct MailCommand {
   Address from;
-  std::optional<std::uint64_t> size;  // SIZE=, octets
+  std::optional<std::uint64_t> size;    // SIZE=, octets
   BodyType body = BodyType::seven_bit;  // BODY=; 7BIT when not given
   bool smtputf8 = false;
   DsnReturn ret = DsnReturn::unset;
@@ -250,8 +262,8 @@ struct Capabilities {
 // One whole reply. `text` points into its reader and lives until the reader's next feed or reset.
 struct Reply {
   std::uint16_t code = 0;
-  EnhancedCode enhanced;     // of the first line that has one, if its class agrees with the code; taken off the text
-  View text;                 // lines joined by one blank, control octets as "?": fit for a log; cut at kReplyText
+  EnhancedCode enhanced;  // of the first line that has one, if its class agrees with the code; taken off the text
+  View text;              // lines joined by one blank, control octets as "?": fit for a log; cut at kReplyText
   std::uint16_t lines = 0;
 
   [[nodiscard]] bool done() const { return code / 100 == 2; }
@@ -278,26 +290,30 @@ class ReplyReader {
   Progress feed(View input);
   [[nodiscard]] const Reply& reply() const { return reply_; }
   // Between two replies: nothing of the next one has come. False inside a reply (an unexpected one, too).
-  [[nodiscard]] bool idle() const { return octets_ == 0; }
+  [[nodiscard]] bool idle() const { return finished_ || octets_ == 0; }
   // The next reply answers EHLO: its keywords are put into `into`, which lives until that reply is complete.
   void expect_capabilities(Capabilities& into) { capabilities_ = &into; }
   // Forgets an unfinished reply; for a new connection or after STARTTLS.
   void reset();
 
  private:
-  void begin();
-  bool take_line(View line);
+  static constexpr std::size_t kHead = 4;  // "250-"
+
+  State advance(View piece);
+  void keep_piece(View piece);
+  View whole_line(View piece) const;
   bool head_fits(View line) const;
+  bool take_line(View line);
   void keep_text(View text);
 
   Reply reply_;
   Capabilities* capabilities_ = nullptr;
-  std::uint32_t octets_ = 0;       // of this reply so far
-  std::uint32_t line_octets_ = 0;  // of the unfinished line, kept or not
-  std::uint16_t line_kept_ = 0;
-  std::uint16_t text_kept_ = 0;
-  bool finished_ = false;  // reply_ was handed out
-  std::array<char, kReplyTextLine + 4> line_{};
+  std::size_t octets_ = 0;                               // of this reply so far
+  std::size_t line_octets_ = 0;                          // of the current line, kept or not
+  std::size_t line_kept_ = 0;                            // octets in line_
+  std::size_t text_kept_ = 0;                            // octets in text_
+  bool finished_ = false;                                // reply_ was handed out
+  std::array<char, kHead + kReplyTextLine + 2> line_{};  // an unfinished line, its CRLF included
   std::array<char, kReplyText> text_{};
 };
 
@@ -345,7 +361,7 @@ class BodyScanner {
  public:
   struct Run {
     View clean;                // clean body octets, in order; may be empty. Into `input`, or static
-    std::size_t consumed = 0;  // octets of `input` done with; at least 1 when there were any
+    std::size_t consumed = 0;  // octets of `input` done with; 0 only where `clean` holds an octet of an earlier input
     bool ended = false;        // the end of data was consumed; what follows is the next command
   };
 
@@ -362,8 +378,8 @@ class BodyScanner {
   Run after_dot_cr(View input);
 
   detail::BodyState state_;
-  Place place_ = Place::text;
   const detail::Classifier* classifier_;
+  Place place_ = Place::text;
 };
 
 // The same facts for octets that come as they are: BDAT chunks (RFC 3030: unchanged; a message runs over all its
@@ -399,11 +415,12 @@ class DotStuffer {
   void reset(bool has_dot_lines);
 
  private:
+  void pass(View piece);
+
+  detail::BodyState state_;
   const detail::Classifier* classifier_;
   bool has_dot_lines_;
-  bool after_cr_ = false;
-  bool line_start_ = true;
-  bool dot_sent_ = false;  // the dot for this line start is out, its line follows
+  bool dot_sent_ = false;  // the "." for this line is out, the line follows
 };
 
 }  // namespace ringpost::smtp
