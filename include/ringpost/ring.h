@@ -63,7 +63,7 @@ class Operation {
   Operation(void* owner, Handler handler) : owner_(owner), handler_(handler) {}
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
-  ~Operation() { CHECK(!in_kernel()); }
+  ~Operation() { RINGPOST_CHECK(!in_kernel()); }
 
   [[nodiscard]] bool in_kernel() const { return slot_ != kIdle; }
 
@@ -289,7 +289,7 @@ class Ring {
   // For implementations. occupy() gives an operation the slot number that stands in the kernel's user_data and
   // marks it in_kernel; settle() takes it out (when final) and calls the handler.
   static void occupy(Operation& operation, std::uint32_t slot) {
-    CHECK(!operation.in_kernel());
+    RINGPOST_CHECK(!operation.in_kernel());
     operation.slot_ = slot;
   }
   static std::uint32_t slot_of(const Operation& operation) { return operation.slot_; }

@@ -92,6 +92,12 @@ class Slab {
     return found.used && found.generation == generation ? &at(index) : nullptr;
   }
 
+  // The object in a slot that the caller knows to be alive, by index alone.
+  [[nodiscard]] T& operator[](std::uint32_t index) {
+    RINGPOST_CHECK(index < touched_ && life(index).used);
+    return at(index);
+  }
+
   [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
   [[nodiscard]] std::uint32_t used() const { return used_; }
   [[nodiscard]] bool full() const { return used_ == capacity_; }

@@ -33,6 +33,7 @@ struct WallTime {
 constexpr WallTime operator+(WallTime at, Duration by) {
   return {at.milliseconds + std::chrono::duration_cast<std::chrono::milliseconds>(by).count()};
 }
+constexpr WallTime operator-(WallTime at, Duration by) { return at + (-by); }
 constexpr Duration operator-(WallTime later, WallTime earlier) {
   return std::chrono::milliseconds{later.milliseconds - earlier.milliseconds};
 }
