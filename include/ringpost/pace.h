@@ -2,13 +2,16 @@
 // at no instant. Each destination has one home core, by the hash of its name, which lends connections; every core (home
 // too) borrows there. Pure: fed with letters, calls and the clock; what it wants sent comes out as letters.
 //
-//   Borrower ── want ──> Lender (home)      a core has mail for the destination and no connection left to open
-//   Lender ── grant ──> Borrower            so many more
-//   Lender ── recall ──> Borrower           somebody waits and nothing is left: give one back soon
-//   Borrower ── back ──> Lender             unused for kLeaseIdle, recalled, or no longer wanted
+//   Borrower ── want ────> Lender (home)    a core has mail for the destination and no connection left to open
+//   Lender ── grant ─────> Borrower         so many more
+//   Lender ── recall ────> Borrower         somebody waits and nothing is left: give so many back
+//   Borrower ── back ────> Lender           unused for kLeaseIdle, recalled, or no longer wanted
+//   Borrower ── refused ─> Lender           the destination took no connection for this lease, which comes back with it
+//   Lender ── dead ──────> Borrower         ... and no core has one there: the destination cannot be reached
 //
-// A recalled core gives back an idle connection at once, or the next one whose current messages are done: a core that
-// waits gets its turn after at most kLeaseTurn. The home takes turns by who waits longest.
+// A core keeps a recalled lease in use for at most kLeaseTurn after it got it, and gives an unused one back at once. The home
+// serves who waits longest. A destination that refuses one more connection while others live is not dead: its limit is taken
+// to be what it holds, for kRefusedFor.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +26,8 @@
 namespace ringpost::pace {
 
 inline constexpr Duration kLeaseIdle = 1s;
-inline constexpr Duration kLeaseTurn = 1s;  // a core that holds a recalled lease may use it so long before it must end
+inline constexpr Duration kLeaseTurn = 1s;
+inline constexpr Duration kRefusedFor = 60s;
 
 // A destination as all cores call it.
 using Key = std::uint64_t;
@@ -31,7 +35,7 @@ Key key_of(View name);
 CoreId home_of(Key key, unsigned cores);
 
 struct Letter {
-  enum class Kind : std::uint8_t { want, grant, recall, back, unwant };
+  enum class Kind : std::uint8_t { want, unwant, back, refused, grant, recall, dead };
   Kind kind = Kind::want;
   CoreId from, to;
   Key key = 0;
@@ -44,7 +48,7 @@ class Lender {
  public:
   explicit Lender(CoreId self);
   ~Lender();
-  // Takes want, back, unwant; appends what must be sent.
+  // Takes want, unwant, back and refused; appends what must be sent.
   void receive(const Letter&, Instant now, std::vector<Letter>& out);
   [[nodiscard]] std::uint32_t lent(Key) const;
 
@@ -58,26 +62,31 @@ class Borrower {
  public:
   Borrower(CoreId self, unsigned cores);
   ~Borrower();
-  // Takes grant and recall. Returns through the reads below what the core should do now.
+  // Takes grant, recall and dead; what the core should do then is told by news().
   void receive(const Letter&, Instant now, std::vector<Letter>& out);
 
-  // True: one more connection may be opened now, and counts as open until closed(). False: asked for one; grants come by
-  // receive(), after which granted() is true.
+  // True: one more connection may be opened now, and counts as open until closed() or refused(). False: one was asked for.
   bool take(DestinationId, Key, std::uint32_t limit, Instant now, std::vector<Letter>& out);
-  // A connection was closed (or was never made).
+  // A connection that could be used is closed.
   void closed(DestinationId, Instant now, std::vector<Letter>& out);
-  // No mail for it any more: whatever is asked for and not here yet will be given back.
+  // The destination took no connection. Another one is asked for: a grant or dead will come.
+  void refused(DestinationId, Instant now, std::vector<Letter>& out);
+  // No mail for it any more: what was asked for and did not come yet is not wanted.
   void no_longer_wanted(DestinationId, std::vector<Letter>& out);
-  // Leases that must be given back and are still in use: the core closes idle connections, or ends busy ones when their
-  // messages are done (at the latest after kLeaseTurn: until then they take no new message).
-  [[nodiscard]] std::uint32_t recalled(DestinationId) const;
   [[nodiscard]] std::uint32_t open(DestinationId) const;
-  // Gives back what was unused for kLeaseIdle. Call when next_idle() has come.
+  // Connections that this core must end: all recalled ones when it has no mail for them (`busy` false), else those
+  // whose turn is over.
+  [[nodiscard]] std::uint32_t must_end(DestinationId, bool busy, Instant now) const;
+  // Gives back what was unused for kLeaseIdle. Call when next_time() has come; a turn of a recalled lease ends then too.
   void expire(Instant now, std::vector<Letter>& out);
-  [[nodiscard]] std::optional<Instant> next_idle() const;
-  // Destinations that can open a connection since the last call (a grant came).
-  void granted(std::vector<DestinationId>& out);
-  [[nodiscard]] DestinationId destination_of(Key) const;
+  [[nodiscard]] std::optional<Instant> next_time() const;
+
+  // Destinations about which something came since the last call: dead, or (else) a grant or a recall.
+  struct News {
+    DestinationId destination;
+    bool dead = false;
+  };
+  void news(std::vector<News>& out);
 
  private:
   struct Book;
