@@ -60,7 +60,6 @@ struct Receive {
 struct Spool {
   std::string directory = "/var/spool/ringpost";
   std::uint64_t segment_size = 64 * kMebi;
-  Duration commit_interval = 20ms;     // an outcome is durable at most this long after the remote reply
   std::uint64_t reserve = 32 * kMebi;  // free space below which new mail gets 452
 };
 

@@ -115,7 +115,7 @@ Result<SocketAddress> SocketAddress::parse(View text, std::uint16_t default_port
   address->port = default_port;
   if (port.empty()) return *address;
   const std::optional<unsigned> number = port.front() == ':' ? parse_number(port.substr(1), 65535) : std::nullopt;
-  if (!number || *number == 0) return fail(quoted(text) + " has no port from 1 to 65535 after the address");
+  if (!number) return fail(quoted(text) + " has no port from 0 to 65535 after the address");
   address->port = static_cast<std::uint16_t>(*number);
   return *address;
 }

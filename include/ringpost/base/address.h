@@ -33,6 +33,7 @@ struct SocketAddress {
 
   // Takes "192.0.2.1:25", "[192.0.2.1]:25", "[2001:db8::1]:25", "[IPv6:2001:db8::1]:25", and each without ":25",
   // which then means `default_port`. An IPv6 address must stand in brackets. The error says what is wrong.
+  // Port 0 may be written: for a listener it is the kernel's choice.
   static Result<SocketAddress> parse(View text, std::uint16_t default_port = 0);
 
   // The kernel's form. from_sockaddr gives family kNone for anything but AF_INET and AF_INET6.

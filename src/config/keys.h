@@ -1,0 +1,97 @@
+// The key table: each key of the configuration, described once. Everything that knows keys by name (reading, explain,
+// diff, the reference page, the tests) walks these tables; nothing else lists them.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ringpost/config.h"
+
+namespace ringpost::config {
+
+// Where a value lives in its owner: Config, or a Listener or Route of its lists. The type of the place says how the
+// value is written: std::uint64_t is a size in octets, std::uint32_t a count, std::uint16_t a port.
+template <class Owner, class T>
+using Place = T& (*)(Owner&);
+
+template <class Owner>
+using Field = std::variant<Place<Owner, std::string>, Place<Owner, bool>, Place<Owner, std::uint16_t>,
+                           Place<Owner, std::uint32_t>, Place<Owner, std::uint64_t>, Place<Owner, Duration>,
+                           Place<Owner, SocketAddress>, Place<Owner, ListenerKind>, Place<Owner, PrivateAddresses>,
+                           Place<Owner, std::vector<std::string>>, Place<Owner, std::vector<Duration>>,
+                           Place<Owner, std::vector<SocketAddress>>, Place<Owner, std::vector<Network>>>;
+
+// What a text must look like.
+enum class Form : std::uint8_t { kPath, kSocketPath, kHostname, kDomain, kReply };
+
+enum class When : std::uint8_t { kReload, kRestart };
+enum class Effect : std::uint8_t { kNow, kNotYet };
+
+// Of one element where the value is a list: octets, nanoseconds or a count.
+struct Bounds {
+  std::uint64_t least = 0;
+  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+};
+
+// What all keys have, whoever owns them.
+struct About {
+  View path;  // "limits.memory"; of a list's entry without the list's name: "address"
+  View text;  // what it means, for the reference page: sentences
+  When when = When::kReload;
+  Effect effect = Effect::kNow;
+  Bounds bounds{};
+  Form form = Form::kPath;
+  std::uint16_t default_port =
+      0;  // addresses: taken where none is written; 0: one must be written, or is filled in later
+  bool needs_port = false;
+  bool any_port = false;    // ':0' may be written: the system chooses
+  bool required = false;    // in an entry of a list
+  bool needs_some = false;  // a list that must not be empty
+  View default_text{};      // where the initialiser is not the default: how the default is found
+};
+
+template <class Owner>
+struct Key {
+  About about;
+  Field<Owner> field;
+};
+
+std::span<const Key<Config>> root_keys();
+std::span<const Key<Listener>> listener_keys();
+std::span<const Key<Route>> route_keys();
+
+// A heading of the reference page: the part of the path before the last dot, "" for the keys above all tables.
+struct Section {
+  View name;
+  View text;
+  bool list = false;  // [[name]]: its keys are those of the list's owner
+};
+std::span<const Section> sections();
+
+// The names of the choices of an enum, in the order of its values.
+std::span<const View> choices(ListenerKind);
+std::span<const View> choices(PrivateAddresses);
+
+// The value as it would stand in the file.
+template <class Owner>
+std::string text_of(const Key<Owner>& key, const Owner& owner);
+
+// "size", "list of networks", "one of \"relay\", …".
+template <class Owner>
+std::string type_of(const Key<Owner>& key);
+
+// "from 1 to 65535", "at least \"1K\"", or empty.
+template <class Owner>
+std::string range_of(const Key<Owner>& key);
+
+// True where both owners hold the same value.
+template <class Owner>
+bool same(const Key<Owner>& key, const Owner& a, const Owner& b) {
+  return text_of(key, a) == text_of(key, b);
+}
+
+}  // namespace ringpost::config

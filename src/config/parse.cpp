@@ -1,0 +1,344 @@
+// From the text of a file to a Config or to all that is wrong with it: the walk over the file's tree by the key table,
+// then what no single key can check. Owns nothing that outlives the call; never touches the disk.
+#include <algorithm>
+#include <numeric>
+
+#include "ringpost/base/limits.h"
+#include "tables.h"
+
+namespace ringpost::config {
+
+void Report::problem(unsigned line, std::string key, std::string what, std::string remedy) {
+  problems.push_back({file, line, std::move(key), std::move(what), std::move(remedy)});
+}
+
+void Report::note(unsigned line, std::string key, std::string what, std::string remedy) {
+  notes.push_back({file, line, std::move(key), std::move(what), std::move(remedy)});
+}
+
+namespace {
+
+std::vector<std::string> known_paths() {
+  std::vector<std::string> paths;
+  for (const Section& section : sections()) {
+    for (const About* about : keys_of(section)) {
+      paths.push_back(section.list ? std::string(section.name) + "." + std::string(about->path)
+                                   : std::string(about->path));
+    }
+  }
+  return paths;
+}
+
+// Levenshtein distance.
+std::size_t distance(View a, View b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (ascii_lower(a[i]) == ascii_lower(b[j]) ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+View last_part(View path) { return path.substr(path.rfind('.') + 1); }
+
+constexpr std::size_t kMaxGuessed = 64;  // octets: a longer name was never meant to be one of ours
+
+}  // namespace
+
+std::string nearest_key(View path, const std::vector<std::string>& known) {
+  if (path.size() > kMaxGuessed) return {};
+  std::string best;
+  std::size_t nearest = std::max<std::size_t>(2, last_part(path).size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    // The right name in the wrong table is as near as one wrong letter.
+    const std::size_t away = std::min(distance(path, candidate), distance(last_part(path), last_part(candidate)) + 1);
+    if (away >= nearest) continue;
+    nearest = away;
+    best = candidate;
+  }
+  return best;
+}
+
+namespace {
+
+template <class Owner>
+const Key<Owner>* find_key(std::span<const Key<Owner>> keys, View path) {
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const auto& key) { return key.about.path == path; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+template <class Owner>
+bool is_table_of_keys(std::span<const Key<Owner>> keys, View path) {
+  const std::string below = std::string(path) + ".";
+  return std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return key.about.path.starts_with(below); });
+}
+
+bool is_list_name(View name) {
+  return std::any_of(sections().begin(), sections().end(), [&](const Section& s) { return s.list && s.name == name; });
+}
+
+// One file being read.
+class Reading {
+ public:
+  Reading(View name, const Surroundings& surroundings) : surroundings_(surroundings) { report_.file = name; }
+
+  Checked run(View text);
+
+ private:
+  template <class Owner>
+  void read_table(const Node& table, const std::string& path, const std::string& shown,
+                  std::span<const Key<Owner>> keys, Owner& owner, Lines& lines);
+  template <class Owner>
+  void read_member(const Member& member, const std::string& path, const std::string& shown,
+                   std::span<const Key<Owner>> keys, Owner& owner, Lines& lines);
+  template <class Owner>
+  void read_entries(const Node& root, View name, std::span<const Key<Owner>> keys, std::vector<Owner>& owners,
+                    const Owner& initial, std::vector<Lines>& lines);
+  void unknown(const Member& member, const std::string& path, const std::string& shown);
+
+  void fill_in();
+  void check_whole();
+  void check_listeners();
+  void check_routes();
+  void note_keys_without_effect();
+  void gather_settings();
+
+  [[nodiscard]] unsigned line_of(View path) const {
+    const auto found = lines_.find(path);
+    return found == lines_.end() ? 1 : found->second;
+  }
+  [[nodiscard]] std::string origin(View path, const Lines& lines, bool inherits) const;
+
+  const Surroundings& surroundings_;
+  Report report_;
+  Loaded loaded_;
+  Lines lines_;
+  std::vector<Lines> listener_lines_;  // one for each of config.listeners; the entry's own line stands under ""
+  std::vector<Lines> route_lines_;
+};
+
+Checked Reading::run(View text) {
+  const auto root = read_toml(text);
+  if (!root) {
+    report_.problem(root.error().line, "", root.error().what, "");
+    return std::unexpected(std::move(report_.problems));
+  }
+  Config& config = loaded_.config;
+  read_table(*root, "", "", root_keys(), config, lines_);
+  read_entries(*root, "listener", listener_keys(), config.listeners, Listener{}, listener_lines_);
+  Route route;
+  route.manners = config.deliver.manners;
+  read_entries(*root, "route", route_keys(), config.routes, route, route_lines_);
+  if (report_.problems.empty()) {
+    fill_in();
+    check_whole();
+  }
+  if (!report_.problems.empty()) {
+    std::stable_sort(report_.problems.begin(), report_.problems.end(),
+                     [](const Problem& a, const Problem& b) { return a.line < b.line; });
+    return std::unexpected(std::move(report_.problems));
+  }
+  gather_settings();
+  loaded_.notes = std::move(report_.notes);
+  return std::move(loaded_);
+}
+
+template <class Owner>
+void Reading::read_table(const Node& table, const std::string& path, const std::string& shown,
+                         std::span<const Key<Owner>> keys, Owner& owner, Lines& lines) {
+  for (const Member& member : table.members) {
+    const std::string dot = path.empty() ? "" : ".";
+    const std::string shown_dot = shown.empty() ? "" : ".";
+    read_member(member, path + dot + member.name, shown + shown_dot + member.name, keys, owner, lines);
+  }
+}
+
+template <class Owner>
+void Reading::read_member(const Member& member, const std::string& path, const std::string& shown,
+                          std::span<const Key<Owner>> keys, Owner& owner, Lines& lines) {
+  if (const Key<Owner>* key = find_key(keys, path)) {
+    lines[path] = member.line;
+    read_value(*key, member.value, shown, owner, report_);
+  } else if (is_table_of_keys(keys, path)) {
+    if (member.value.kind == Node::Kind::kTable) {
+      read_table(member.value, path, shown, keys, owner, lines);
+    } else {
+      report_.problem(member.line, shown, "is " + std::string(kind_name(member.value)),
+                      "expected a table: write its keys below [" + path + "]");
+    }
+  } else if (!std::is_same_v<Owner, Config> || !is_list_name(path)) {
+    unknown(member, path, shown);
+  }
+}
+
+void Reading::unknown(const Member& member, const std::string& path, const std::string& shown) {
+  // An entry's key is looked for with its list's name in front: "listener[2].adress" as "listener.adress".
+  const std::string whole = shown == path ? path : shown.substr(0, shown.find('[')) + "." + path;
+  const std::string near = nearest_key(whole, known_paths());
+  report_.problem(member.line, shown, "is unknown",
+                  near.empty() ? "the keys are listed in docs/configuration.md" : "did you mean " + near + "?");
+}
+
+template <class Owner>
+void Reading::read_entries(const Node& root, View name, std::span<const Key<Owner>> keys, std::vector<Owner>& owners,
+                           const Owner& initial, std::vector<Lines>& lines) {
+  const auto found =
+      std::find_if(root.members.begin(), root.members.end(), [&](const Member& m) { return m.name == name; });
+  if (found == root.members.end()) return;
+  const std::string heading = "[[" + std::string(name) + "]]";
+  if (found->value.kind != Node::Kind::kList) {
+    report_.problem(found->line, found->name, "is " + std::string(kind_name(found->value)),
+                    "expected a list of tables: write " + heading);
+    return;
+  }
+  for (const Node& entry : found->value.items) {
+    const std::string shown = found->name + "[" + std::to_string(owners.size() + 1) + "]";
+    owners.push_back(initial);
+    Lines& set = lines.emplace_back();
+    set[""] = entry.line;
+    if (entry.kind != Node::Kind::kTable) {
+      report_.problem(entry.line, shown, "is " + std::string(kind_name(entry)), "expected a table: write " + heading);
+      continue;
+    }
+    read_table(entry, "", shown, keys, owners.back(), set);
+    for (const Key<Owner>& key : keys) {
+      if (!key.about.required || set.contains(key.about.path)) continue;
+      report_.problem(entry.line, shown + "." + std::string(key.about.path), "is missing", expected_value(key));
+    }
+  }
+}
+
+// What the file leaves to the system or to other keys.
+void Reading::fill_in() {
+  Config& config = loaded_.config;
+  if (config.hostname.empty()) {
+    const bool usable =
+        is_domain(surroundings_.hostname) && std::all_of(surroundings_.hostname.begin(), surroundings_.hostname.end(),
+                                                         [](char c) { return (c & 0x80) == 0; });
+    config.hostname = usable ? surroundings_.hostname : "localhost";
+  }
+  for (Route& route : config.routes) {
+    for (SocketAddress& host : route.hosts) {
+      if (host.port == 0) host.port = config.deliver.port;
+    }
+  }
+}
+
+void Reading::check_whole() {
+  const Config& config = loaded_.config;
+  check_listeners();
+  check_routes();
+  if (config.spool.segment_size % kDiskBlock != 0) {
+    report_.problem(line_of("spool.segment_size"), "spool.segment_size", "is not a multiple of 4K",
+                    "expected whole disk blocks, such as \"64M\"");
+  }
+  if (config.tls.certificate.size() != config.tls.key.size()) {
+    report_.problem(line_of(lines_.contains("tls.certificate") ? "tls.certificate" : "tls.key"), "tls.certificate",
+                    "names " + std::to_string(config.tls.certificate.size()) + " files and tls.key " +
+                        std::to_string(config.tls.key.size()),
+                    "expected one key for each certificate");
+  }
+  if (config.retry.expire < config.retry.schedule.front()) {
+    report_.note(line_of("retry.expire"), "retry.expire", "is shorter than the first wait of retry.schedule",
+                 "mail that fails once will not be tried again");
+  }
+  note_keys_without_effect();
+}
+
+void Reading::check_listeners() {
+  const std::vector<Listener>& listeners = loaded_.config.listeners;
+  if (listeners.empty()) {
+    report_.problem(1, "listener", "is missing", "expected at least one [[listener]] with an address");
+  }
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    const std::string shown = "listener[" + std::to_string(i + 1) + "]";
+    for (std::size_t j = 0; j < i; ++j) {
+      if (listeners[i].address != listeners[j].address || listeners[i].address.port == 0) continue;
+      report_.problem(listener_lines_[i]["address"], shown + ".address",
+                      "is the same as that of listener[" + std::to_string(j + 1) + "]",
+                      "expected another address or port");
+    }
+    if (listeners[i].kind != ListenerKind::kRelay) {
+      report_.note(listener_lines_[i]["kind"], shown + ".kind", "has no effect yet: this listener is not opened",
+                   "submission needs AUTH and TLS, which come later");
+    }
+  }
+}
+
+// True where every domain that `later` matches is matched by `earlier` as well.
+bool covers(View earlier, View later) {
+  if (earlier == "*" || earlier == later) return true;
+  return earlier.starts_with('.') && later.size() > earlier.size() && later.ends_with(earlier);
+}
+
+void Reading::check_routes() {
+  const Config& config = loaded_.config;
+  for (std::size_t i = 0; i < config.routes.size(); ++i) {
+    const Route& route = config.routes[i];
+    const std::string shown = "route[" + std::to_string(i + 1) + "]";
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!covers(config.routes[j].domain, route.domain)) continue;
+      report_.note(route_lines_[i]["domain"], shown + ".domain",
+                   "is never reached: route[" + std::to_string(j + 1) + "] matches the same domains",
+                   "put the narrower route first");
+      break;
+    }
+    for (const Listener& listener : config.listeners) {
+      if (std::find(route.hosts.begin(), route.hosts.end(), listener.address) == route.hosts.end()) continue;
+      report_.note(route_lines_[i]["host"], shown + ".host", "is a listener of this relay",
+                   "mail on this route goes round until receive.max_received ends it");
+    }
+  }
+}
+
+void Reading::note_keys_without_effect() {
+  for (const Key<Config>& key : root_keys()) {
+    const auto line = lines_.find(key.about.path);
+    if (key.about.effect == Effect::kNow || line == lines_.end()) continue;
+    report_.note(line->second, std::string(key.about.path), "has no effect yet", "");
+  }
+}
+
+std::string Reading::origin(View path, const Lines& lines, bool inherits) const {
+  const auto found = lines.find(path);
+  if (found != lines.end()) return report_.file + ":" + std::to_string(found->second);
+  if (inherits) return "[deliver]";
+  return path == "hostname" ? "system" : "default";
+}
+
+void Reading::gather_settings() {
+  const auto add = [&](const auto& key, const auto& owner, const Lines& lines, const std::string& list) {
+    const std::string path(key.about.path);
+    const bool inherits = !list.empty() && !key.about.default_text.empty();
+    loaded_.settings.push_back({list + path, text_of(key, owner), origin(path, lines, inherits)});
+  };
+  const auto add_entries = [&](const Section& section, const auto& keys, const auto& owners, const auto& lines) {
+    for (std::size_t i = 0; i < owners.size(); ++i) {
+      const std::string list = std::string(section.name) + "[" + std::to_string(i + 1) + "].";
+      for (const auto& key : keys) add(key, owners[i], lines[i], list);
+    }
+  };
+  for (const Section& section : sections()) {
+    if (section.name == "listener") {
+      add_entries(section, listener_keys(), loaded_.config.listeners, listener_lines_);
+    } else if (section.name == "route") {
+      add_entries(section, route_keys(), loaded_.config.routes, route_lines_);
+    } else {
+      for (const Key<Config>& key : root_keys()) {
+        if (section_of(key.about.path) == section.name) add(key, loaded_.config, lines_, "");
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Checked parse(View text, View name, const Surroundings& surroundings) { return Reading(name, surroundings).run(text); }
+
+}  // namespace ringpost::config
