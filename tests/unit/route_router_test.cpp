@@ -1,0 +1,132 @@
+// Routes: which of them a domain takes, and which of them are one destination.
+#include <doctest/doctest.h>
+
+#include "ringpost/route.h"
+
+using ringpost::SocketAddress;
+using ringpost::View;
+using ringpost::route::kNoRouteName;
+using ringpost::route::Router;
+
+namespace config = ringpost::config;
+
+namespace {
+
+config::Route route(const std::string& domain, std::uint16_t port) {
+  config::Route route;
+  route.domain = domain;
+  route.hosts = {SocketAddress::v4(127, 0, 0, 1, port)};
+  return route;
+}
+
+config::Config with(std::vector<config::Route> routes) {
+  config::Config config;
+  config.hostname = "mx1.example.net";
+  config.routes = std::move(routes);
+  return config;
+}
+
+std::string name_of(const Router& router, View domain) { return router.find(domain).name; }
+
+}  // namespace
+
+TEST_CASE("a domain takes its own route, whatever the case") {
+  const Router router(with({route("example.net", 1), route("example.org", 2)}));
+  CHECK(name_of(router, "example.net") == "127.0.0.1:1");
+  CHECK(name_of(router, "EXAMPLE.Org") == "127.0.0.1:2");
+  CHECK(name_of(router, "example.com") == kNoRouteName);
+}
+
+TEST_CASE("a pattern with a dot takes the domains below and not the domain itself") {
+  const Router router(with({route(".example.net", 1)}));
+  CHECK(name_of(router, "a.example.net") == "127.0.0.1:1");
+  CHECK(name_of(router, "A.b.Example.NET") == "127.0.0.1:1");
+  CHECK(name_of(router, "example.net") == kNoRouteName);
+  CHECK(name_of(router, "badexample.net") == kNoRouteName);
+  CHECK(name_of(router, ".example.net") == kNoRouteName);
+}
+
+TEST_CASE("the first match in the file wins, whatever kind it is") {
+  const Router router(with({route("a.example.net", 1), route(".b.example.net", 2), route(".example.net", 3),
+                            route("x.example.net", 4), route("*", 5), route("example.org", 6)}));
+  CHECK(name_of(router, "a.example.net") == "127.0.0.1:1");
+  CHECK(name_of(router, "c.b.example.net") == "127.0.0.1:2");
+  CHECK(name_of(router, "c.example.net") == "127.0.0.1:3");
+  CHECK(name_of(router, "x.example.net") == "127.0.0.1:3");
+  CHECK(name_of(router, "example.net") == "127.0.0.1:5");
+  CHECK(name_of(router, "example.org") == "127.0.0.1:5");
+}
+
+TEST_CASE("the same pattern twice means its first place") {
+  const Router router(with({route("example.net", 1), route("example.net", 2), route("*", 3), route("*", 4)}));
+  CHECK(name_of(router, "example.net") == "127.0.0.1:1");
+  CHECK(name_of(router, "example.org") == "127.0.0.1:3");
+}
+
+TEST_CASE("an address literal is a domain like another") {
+  const Router router(with({route("[192.0.2.1]", 1)}));
+  CHECK(name_of(router, "[192.0.2.1]") == "127.0.0.1:1");
+  CHECK(name_of(router, "[192.0.2.2]") == kNoRouteName);
+}
+
+TEST_CASE("a domain without a route has no hosts and a reason") {
+  const Router router(with({}));
+  CHECK_FALSE(router.find("example.net").has_hosts());
+  CHECK(ringpost::route::no_route_text("example.net") ==
+        "no route for domain example.net: MX delivery is not available yet");
+}
+
+TEST_CASE("the bare postmaster goes where this relay's own name goes") {
+  const Router router(with({route("mx1.example.net", 1), route("*", 2)}));
+  CHECK(name_of(router, "") == "127.0.0.1:1");
+}
+
+TEST_CASE("routes with the same hosts and manners are one destination, others are not") {
+  config::Route slow = route("slow.example.net", 1);
+  slow.manners.connections = 2;
+  const Router router(with({route("example.net", 1), slow, route("example.org", 1), route("example.com", 2)}));
+  CHECK(&router.find("example.net") == &router.find("example.org"));
+  CHECK(&router.find("example.net") != &router.find("example.com"));
+  const auto& other = router.find("slow.example.net");
+  CHECK(&other != &router.find("example.net"));
+  CHECK(other.name != router.find("example.net").name);
+  CHECK(other.manners.connections == 2);
+  CHECK(router.destinations().size() == 4);
+}
+
+TEST_CASE("hosts stay in order and make the name") {
+  config::Route two = route("*", 1);
+  two.hosts.push_back(SocketAddress::parse("[::1]:2").value_or(SocketAddress{}));
+  const Router router(with({two}));
+  CHECK(name_of(router, "example.net") == "127.0.0.1:1,[::1]:2");
+  CHECK(router.find("example.net").hosts == two.hosts);
+}
+
+TEST_CASE("a destination is found by its name and its limits may change under it") {
+  config::Route changed = route("*", 1);
+  changed.manners.connections = 3;
+  const Router before(with({route("*", 1)}));
+  const Router after(with({changed}));
+  const auto* found = after.by_name(before.find("example.net").name);
+  REQUIRE(found != nullptr);
+  CHECK(found->manners.connections == 3);
+  CHECK(after.by_name(kNoRouteName) == &after.destinations().back());
+  CHECK(after.by_name("127.0.0.1:9") == nullptr);
+}
+
+TEST_CASE("ten thousand routes are told apart") {
+  std::vector<config::Route> routes;
+  for (int i = 0; i < 10'000; ++i) {
+    routes.push_back(route("d" + std::to_string(i) + ".example", static_cast<std::uint16_t>(i + 1)));
+  }
+  const Router router(with(std::move(routes)));
+  CHECK(name_of(router, "d0.example") == "127.0.0.1:1");
+  CHECK(name_of(router, "D9999.example") == "127.0.0.1:10000");
+  CHECK(name_of(router, "d10000.example") == kNoRouteName);
+}
+
+TEST_CASE("a domain of nothing but dots finds nothing and ends") {
+  const Router router(with({route(".example.net", 1)}));
+  CHECK(name_of(router, std::string(255, '.')) == kNoRouteName);
+  CHECK(name_of(router, ".") == kNoRouteName);
+}
