@@ -1,6 +1,6 @@
 // The plain structs that rooms hand on: envelope, recipients' state, outcome, facts of a content, and the two seams by
-// which octets of a content move (BodySink, BodySource). RFC 5598 words: an envelope has a reverse-path and forward-paths;
-// a content is header section and body, as one run of octets.
+// which octets of a content move (BodySink, BodySource). RFC 5598 words: an envelope has a reverse-path and
+// forward-paths; a content is header section and body, as one run of octets.
 //
 // Also the pure functions on them: the encodings that the spool keeps, the scan of a header section as it arrives, and
 // the trace line. No I/O, no clock of its own, no threads: any thread, one owner at a time.
@@ -19,13 +19,13 @@
 
 namespace ringpost::message {
 
-enum class Protocol : std::uint8_t { smtp, esmtp, utf8smtp };      // RFC 3848, RFC 6531 4.3: the "with" of Received
+enum class Protocol : std::uint8_t { smtp, esmtp, utf8smtp };  // RFC 3848, RFC 6531 4.3: the "with" of Received
 
 // One forward-path with its parameters; views into the envelope that gave it, valid until that is changed.
 struct Recipient {
-  View forward_path;  // local-part@domain as the client wrote it, without brackets; "postmaster" may stand alone
-  View domain;        // its domain; empty for the bare postmaster
-  View orcpt;         // RFC 3461 4.2, as written (addr-type;xtext); empty: none
+  View forward_path;        // local-part@domain as the client wrote it, without brackets; "postmaster" may stand alone
+  View domain;              // its domain; empty for the bare postmaster
+  View orcpt;               // RFC 3461 4.2, as written (addr-type;xtext); empty: none
   std::uint8_t notify = 0;  // smtp::Notify bits; 0: the client said nothing (RFC 3461 4.1)
 };
 
@@ -36,8 +36,8 @@ class Envelope {
   static constexpr std::size_t kEnvelopeKeep = 8192;      // octets of text kept over clear()
   static constexpr std::size_t kMaxRecipients = 100'000;  // what decode() takes; config limits what a client may give
 
-  WallTime accepted;        // when the content was complete
-  SocketAddress client;     // the peer that gave it to us
+  WallTime accepted;     // when the content was complete
+  SocketAddress client;  // the peer that gave it to us
   Protocol protocol = Protocol::smtp;
   smtp::BodyType body = smtp::BodyType::seven_bit;
   smtp::DsnReturn ret = smtp::DsnReturn::unset;
@@ -99,6 +99,7 @@ struct RecipientState {
 class State {
  public:
   static constexpr std::size_t kTextLimit = 512;  // octets kept of one error text
+  static constexpr std::size_t kFirstCompaction = 8192;
 
   // All open, due at `due`, no attempts.
   void reset(std::size_t recipients, WallTime due);
@@ -120,27 +121,34 @@ class State {
     std::uint16_t code = 0;
     Status status = Status::open;
   };
+  [[nodiscard]] View text(const Entry& entry) const {
+    return View{texts_}.substr(entry.text_offset, entry.text_length);
+  }
+  void keep_text(Entry& entry, View text);
+  void compact();
+
   std::vector<Entry> entries_;
   std::string texts_;
+  std::size_t compact_at_ = kFirstCompaction;  // octets of texts_ at which the dead ones are thrown away
 };
 
 // What one pass over an arriving content found out; kept with the message so that nobody has to look again.
 struct ContentFacts {
-  std::uint64_t size = 0;            // octets as they came, stuffing removed, without our trace line
-  std::uint32_t dot_lines = 0;       // lines that begin with a dot: 0 lets the sender skip stuffing
-  std::uint32_t received = 0;        // Received fields in the header section (loops: RFC 5321 6.3)
-  bool eight_bit = false;            // some octet above 127
-  bool eight_bit_header = false;     // the same, in the header section (RFC 6532)
-  bool ends_with_crlf = false;       // or is empty
+  std::uint64_t size = 0;         // octets as they came, stuffing removed, without our trace line
+  std::uint32_t dot_lines = 0;    // lines that begin with a dot: 0 lets the sender skip stuffing
+  std::uint32_t received = 0;     // Received fields in the header section (loops: RFC 5321 6.3)
+  bool eight_bit = false;         // some octet above 127
+  bool eight_bit_header = false;  // the same, in the header section (RFC 6532)
+  bool ends_with_crlf = false;    // or is empty
 };
 
 // What came of one attempt for one recipient. `text` lives for the call that hands it on.
 struct Outcome {
   enum class Kind : std::uint8_t { delivered, later, never };
   Kind kind = Kind::later;
-  std::uint16_t code = 0;        // the peer's reply code; 0: our own finding (no connection, timeout, expiry)
-  smtp::EnhancedCode enhanced;   // the peer's, or ours
-  View text;                     // the peer's words, or ours: raw octets, to be escaped where they are shown
+  std::uint16_t code = 0;       // the peer's reply code; 0: our own finding (no connection, timeout, expiry)
+  smtp::EnhancedCode enhanced;  // the peer's, or ours
+  View text;                    // the peer's words, or ours: raw octets, to be escaped where they are shown
 };
 
 // The way of an arriving content into memory and disk. Implemented by spool, filled by receive, bound by core.
@@ -170,8 +178,8 @@ class BodySource {
   [[nodiscard]] virtual std::uint64_t size() const = 0;  // of all pieces together
   // The next piece in order. wait: `ready` will be called once. failed: the disk gave an error or a wrong checksum.
   virtual Pull next() = 0;
-  // The oldest pieces given out, `octets` in sum, were sent and may be reused. A source that holds all of its content in
-  // memory never says wait, so pulling it to its end without release() is fine; another holds a bounded window.
+  // The oldest pieces given out, `octets` in sum, were sent and may be reused. A source that holds all of its content
+  // in memory never says wait, so pulling it to its end without release() is fine; another holds a bounded window.
   virtual void release(std::size_t octets) = 0;
   virtual void rewind() = 0;  // from the first octet again; nothing pulled before is in use any more
   virtual void on_ready(void* owner, void (*ready)(void* owner)) = 0;
@@ -179,35 +187,42 @@ class BodySource {
 
 // A message while it is received: what receive fills and core has the spool commit.
 struct Draft {
-  SpoolId id;          // final from the start: it stands in the trace line and in the 250
+  SpoolId id;  // final from the start: it stands in the trace line and in the 250
   Envelope envelope;
   ContentFacts facts;
-  std::string trace;   // our Received field with its CRLF, to stand before the content
+  std::string trace;  // our Received field with its CRLF, to stand before the content
   BodySink* content = nullptr;
 };
 
-// Scans a header section as it arrives, for the fields that we must know. Feed it each run of content octets in order.
+// Scans a header section as it arrives, for what we must know of it. Feed it each run of content octets in order; once
+// the section is complete, the rest passes at no cost. It ends at its empty line, or before the first line that is no
+// field (RFC 5322 2.2), as every relay reads it: a content without header has no Received field in its text.
 class HeaderScan {
  public:
-  static constexpr std::size_t kLongestName = 32;  // octets of a field name that we look at
-  void reset();
+  void reset() { *this = {}; }
   void feed(View octets);
-  [[nodiscard]] bool complete() const { return complete_; }  // the empty line was seen
-  [[nodiscard]] std::uint32_t received() const { return received_; }
-  [[nodiscard]] bool eight_bit() const { return eight_bit_; }
+  [[nodiscard]] bool complete() const { return place_ == Place::complete; }
+  [[nodiscard]] std::uint32_t received() const { return received_; }  // Received fields until now
+  [[nodiscard]] bool eight_bit() const { return eight_bit_; }         // some octet above 127 until now
 
  private:
-  char name_[kLongestName];
-  std::uint8_t name_length_ = 0;
-  std::uint8_t state_ = 0;
-  bool complete_ = false;
-  bool eight_bit_ = false;
+  enum class Place : std::uint8_t { line_start, name, blank_behind_name, value, empty_line, complete };
+  static constexpr std::uint8_t kOther = 255;
+
+  void take(char c);
+  void begin_line(char c);
+  void take_name(char c);
+
   std::uint32_t received_ = 0;
+  Place place_ = Place::line_start;
+  std::uint8_t matched_ = 0;  // octets of "received" that the name has so far, or kOther
+  bool field_seen_ = false;   // a folded line needs a field to belong to
+  bool eight_bit_ = false;
 };
 
-// RFC 5321 4.4: "Received: from helo ([address]) by hostname (Ringpost) with ESMTP id ID for <x>; date", folded below 78
-// octets where words allow, "for" only with exactly one recipient. The client's words were checked by the grammar and hold no
-// control octets. Replaces `out`.
+// RFC 5321 4.4: "Received: from helo ([address]) by hostname (Ringpost) with ESMTP id ID for <x>; date", folded below
+// 78 octets where words allow, "for" only with exactly one recipient. The client's words were checked by the grammar
+// and hold no control octets. Replaces `out`.
 void write_trace(std::string& out, const Envelope& envelope, SpoolId id, View hostname);
 
 // RFC 5322 3.3, in UTC: "Wed, 25 Nov 2026 10:12:13 +0000" (RFC 5322 date-time). Appends to `out`.

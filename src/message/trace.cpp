@@ -1,0 +1,117 @@
+// The trace line that a relay puts before each content (RFC 5321 4.4), and the date in it (RFC 5322 3.3).
+#include <array>
+#include <chrono>
+
+#include "ringpost/base/check.h"
+#include "ringpost/message.h"
+
+namespace ringpost::message {
+namespace {
+
+constexpr std::size_t kFold = 78;  // RFC 5322 2.1.1: octets a line should have at most, CRLF not counted
+
+constexpr std::array<View, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+constexpr std::array<View, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+// Appends pieces that stay whole to a field, and folds before one that would make the line too long.
+class Folder {
+ public:
+  explicit Folder(std::string& out) : out_(out) {}
+
+  // `parts` joined without blanks are one piece.
+  template <class... Parts>
+  void add(const Parts&... parts) {
+    const std::size_t length = (View{parts}.size() + ...);
+    if (line_ + 1 + length > kFold) {
+      out_.append("\r\n\t");
+      line_ = 1 + length;
+    } else {
+      out_.push_back(' ');
+      line_ += 1 + length;
+    }
+    (out_.append(View{parts}), ...);
+  }
+  void begin(View field) {
+    out_.assign(field);
+    line_ = field.size();
+  }
+
+ private:
+  std::string& out_;
+  std::size_t line_ = 0;
+};
+
+View with(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::smtp:
+      return "SMTP";
+    case Protocol::esmtp:
+      return "ESMTP";
+    case Protocol::utf8smtp:
+      return "UTF8SMTP";
+  }
+  return "SMTP";
+}
+
+// What a client calls itself may be any graphic octets (smtp::parse_hello). In a structured field only those of domains
+// and literals go without quotes: the others, which could open a comment or end the field, become "?".
+std::string harmless(View name) {
+  std::string out(name.empty() ? View{"unknown"} : name);
+  for (char& c : out) {
+    const bool letter = ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
+    if (!letter && !is_digit(c) && !View{".-_:[]"}.contains(c)) c = '?';
+  }
+  return out;
+}
+
+void put_two(std::string& out, unsigned value) {
+  out.push_back(static_cast<char>('0' + value / 10 % 10));
+  out.push_back(static_cast<char>('0' + value % 10));
+}
+
+}  // namespace
+
+void write_date(std::string& out, WallTime at) {
+  using namespace std::chrono;
+  const sys_time<milliseconds> time{milliseconds{at.milliseconds}};
+  const auto day = floor<days>(time);
+  const year_month_day date{day};
+  const hh_mm_ss clock{floor<seconds>(time - day)};
+  const int year = static_cast<int>(date.year());
+  CHECK(year >= 0 && year <= 9999);
+  out.append(kDays[weekday{day}.c_encoding()]).append(", ");
+  put_two(out, static_cast<unsigned>(date.day()));
+  out.append(" ").append(kMonths[static_cast<unsigned>(date.month()) - 1]).append(" ");
+  put_two(out, static_cast<unsigned>(year) / 100);
+  put_two(out, static_cast<unsigned>(year) % 100);
+  out.push_back(' ');
+  put_two(out, static_cast<unsigned>(clock.hours().count()));
+  out.push_back(':');
+  put_two(out, static_cast<unsigned>(clock.minutes().count()));
+  out.push_back(':');
+  put_two(out, static_cast<unsigned>(clock.seconds().count()));
+  out.append(" +0000");
+}
+
+void write_trace(std::string& out, const Envelope& envelope, SpoolId id, View hostname) {
+  const auto letters = id.letters();
+  const View id_text{letters.data(), letters.size()};
+  // RFC 5321 4.4 and 7.2: several recipients in one "for" would tell each of them of the others.
+  const View only = envelope.recipient_count() == 1 ? envelope.recipient(0).forward_path : View{};
+  std::string date;
+  write_date(date, envelope.accepted);
+
+  Folder line(out);
+  line.begin("Received:");
+  line.add("from ", harmless(envelope.helo()));
+  line.add("(", envelope.client.literal(), ")");
+  line.add("by ", hostname, " (Ringpost)");
+  line.add("with ", with(envelope.protocol));
+  line.add("id ", id_text, only.empty() ? ";" : "");
+  if (!only.empty()) line.add("for <", only, ">;");
+  line.add(date);
+  out.append("\r\n");
+}
+
+}  // namespace ringpost::message

@@ -1,0 +1,118 @@
+// Where recipients stand, and the stored form of that.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "ringpost/base/random.h"
+#include "ringpost/message.h"
+
+namespace ringpost::message {
+namespace {
+
+std::string encoded(const State& state) {
+  std::string out;
+  state.encode(out);
+  return out;
+}
+
+RecipientState later(std::uint16_t attempts, View text) {
+  return {Status::open, attempts, WallTime{1'795'601'533'000 + attempts}, 451, text};
+}
+
+bool same(const State& a, const State& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const RecipientState x = a.at(i);
+    const RecipientState y = b.at(i);
+    if (x.status != y.status || x.attempts != y.attempts || x.due != y.due || x.code != y.code || x.text != y.text)
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("a fresh state is open and due for everyone") {
+  State state;
+  state.reset(3, {1000});
+  CHECK(state.count(Status::open) == 3);
+  CHECK(state.at(2).due == WallTime{1000});
+  CHECK(state.at(2).attempts == 0);
+  CHECK(state.at(2).text.empty());
+}
+
+TEST_CASE("each recipient has its own state, which survives the stored form") {
+  State state;
+  state.reset(4, {1000});
+  state.set(0, {Status::delivered, 1, {}, 250, "Ok"});
+  state.set(1, later(2, "4.7.1 try later"));
+  state.set(3, {Status::failed, 1, {}, 550, "5.1.1 no such user"});
+  CHECK(state.count(Status::open) == 2);
+  CHECK(state.at(1).text == "4.7.1 try later");
+  State back;
+  REQUIRE(back.decode(encoded(state)));
+  CHECK(same(state, back));
+  CHECK(encoded(back) == encoded(state));
+}
+
+TEST_CASE("recipients alike cost as much as one") {
+  State state;
+  state.reset(1000, {1000});
+  const std::size_t fresh = encoded(state).size();
+  CHECK(fresh < 20);
+  for (std::size_t i = 0; i < 1000; ++i) state.set(i, later(1, "connection refused"));
+  CHECK(encoded(state).size() < fresh + 25);
+}
+
+TEST_CASE("a text is cut at its limit, and may be another recipient's") {
+  State state;
+  state.reset(2, {});
+  state.set(0, later(1, std::string(1000, 'x')));
+  CHECK(state.at(0).text.size() == State::kTextLimit);
+  state.set(1, later(1, "other"));
+  for (int i = 0; i < 100; ++i) {
+    state.set(1, state.at(0));
+    state.set(0, later(2, std::to_string(i)));
+    state.set(0, state.at(1));
+  }
+  CHECK(state.at(0).text == std::string(State::kTextLimit, 'x'));
+}
+
+TEST_CASE("years of attempts do not gather old texts, and none is lost") {
+  State state;
+  state.reset(20, {});
+  std::string last[20];
+  Random random(2);
+  for (int round = 0; round < 20000; ++round) {
+    const std::size_t index = random.below(20);
+    last[index] = std::string(random.below(200), 'a') + std::to_string(random.below(50));
+    state.set(index, later(1, last[index]));
+    const std::size_t other = random.below(20);
+    REQUIRE(state.at(other).text == last[other]);
+  }
+  State back;
+  REQUIRE(back.decode(encoded(state)));
+  CHECK(same(state, back));
+}
+
+TEST_CASE("octets that are not exactly one state are refused") {
+  State state;
+  state.reset(5, {1000});
+  state.set(2, later(3, "later"));
+  const std::string whole = encoded(state);
+  State back;
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    REQUIRE_FALSE(back.decode(View{whole}.substr(0, length)));
+  CHECK_FALSE(back.decode(whole + std::string(1, '\0')));
+  CHECK(back.size() == 0);
+  Random random(3);
+  for (int round = 0; round < 20000; ++round) {
+    std::string damaged = whole;
+    damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
+    if (back.decode(damaged)) REQUIRE(back.size() <= Envelope::kMaxRecipients);
+  }
+  REQUIRE(back.decode(whole));
+  CHECK(same(state, back));
+}
+
+}  // namespace ringpost::message
