@@ -204,7 +204,7 @@ WORDS = [  # (pattern, where, what to say); matched on code without comments and
     (re.compile(r"\busing\s+namespace\s+(?!std::(chrono_literals|string_view_literals|string_literals)\b)\w+"), "all",
      "names are written out"),
     (re.compile(r"\bstd::(format|print|println)\b"), "all", "g++ 12 has no std::format: fmt"),
-    (re.compile(r"\b(assert|abort)\s*\("), "room", "a bug is a CHECK"),
+    (re.compile(r"\bassert\s*\(|\bstd::abort\s*\("), "room", "a bug is a CHECK"),
     (re.compile(r"\t"), "all", "a tab"),
 ]
 MARKERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
