@@ -292,6 +292,8 @@ class Ring {
     RINGPOST_CHECK(!operation.in_kernel());
     operation.slot_ = slot;
   }
+  // Takes an operation out without a word to its owner: only where the owner's process is no more (tests/sim).
+  static void abandon(Operation& operation) { operation.slot_ = Operation::kIdle; }
   static std::uint32_t slot_of(const Operation& operation) { return operation.slot_; }
   static void settle(Operation& operation, const Completion& done) {
     if (done.final) operation.slot_ = Operation::kIdle;

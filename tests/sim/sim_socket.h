@@ -1,0 +1,43 @@
+// A socket of a simulated ring: an end of a stream or a listener, and which operations wait on it.
+// Private to sim_ring.cpp and sim_sockets.cpp.
+#pragma once
+
+#include <cstdint>
+
+#include "tests/sim/network.h"
+#include "tests/sim/sim_ring.h"
+
+namespace ringpost::sim {
+
+struct SimRing::SimSocket final : EndpointEvents, ListenerEvents {
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+
+  explicit SimSocket(SimRing& owner) : ring(owner) {}
+
+  void on_connected() override;
+  void on_readable() override;
+  void on_writable() override;
+  void on_connection() override;
+
+  [[nodiscard]] bool busy() const {
+    return accept != kNone || receive != kNone || send != kNone || connect != kNone;
+  }
+  void forget(std::uint32_t slot) {
+    for (std::uint32_t* each : {&accept, &receive, &send, &connect})
+      if (*each == slot) *each = kNone;
+  }
+  void let_go(Network& network) {
+    if (listener) network.close(*listener);
+    if (end) end->close();
+  }
+
+  SimRing& ring;
+  EndpointPointer end;
+  ListenerPointer listener;
+  std::uint32_t accept = kNone;  // slots
+  std::uint32_t receive = kNone;
+  std::uint32_t send = kNone;
+  std::uint32_t connect = kNone;
+};
+
+}  // namespace ringpost::sim

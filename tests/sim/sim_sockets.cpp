@@ -1,0 +1,219 @@
+// Sockets of the simulated loop.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "tests/sim/sim_ring.h"
+#include "tests/sim/sim_socket.h"
+#include "tests/sim/world.h"
+
+namespace ringpost::sim {
+namespace {
+
+constexpr std::size_t kReceiveBuffer = 8192;  // octets, as RingOptions has it
+constexpr int kReceivesPerTurn = 8;           // of one socket
+constexpr char kTakenBack = static_cast<char>(0xDB);  // fills a provided buffer whose handler has returned
+constexpr Duration kSendMost = 30us;
+
+}  // namespace
+
+// ---- news from the network
+
+void SimRing::SimSocket::on_connected() {
+  if (connect != kNone && !ring.slots_[connect].done) ring.decide(connect, 0);
+}
+
+void SimRing::SimSocket::on_readable() {
+  if (connect != kNone && end->error() != 0 && !ring.slots_[connect].done) ring.decide(connect, -end->error());
+  if (receive != kNone) ring.make_ready(receive);
+}
+
+void SimRing::SimSocket::on_writable() {
+  if (send != kNone) ring.pump_send(send);
+}
+
+void SimRing::SimSocket::on_connection() {
+  if (accept != kNone) ring.make_ready(accept);
+}
+
+// ---- names
+
+SimRing::SimSocket* SimRing::socket(int fd) {
+  if (dead_) return nullptr;
+  const auto it = sockets_.find(fd);
+  CHECK(it != sockets_.end());  // closed before, or never made
+  return it->second.get();
+}
+
+Result<ring::Socket> SimRing::add_listener(const SocketAddress& address, int backlog, bool share) {
+  if (dead_) return fail(EIO, "the simulated process is gone");
+  auto made = std::make_unique<SimSocket>(*this);
+  auto listener = world_.network().listen(address, *made, static_cast<std::size_t>(backlog), share);
+  if (!listener) return std::unexpected(listener.error());
+  made->listener = *listener;
+  sockets_.emplace(next_fd_, std::move(made));
+  return ring::Socket{next_fd_++};
+}
+
+Result<ring::Socket> SimRing::listen(const SocketAddress& address, const ring::ListenOptions& options) {
+  return add_listener(address, options.backlog, options.share_port);
+}
+
+Result<ring::Socket> SimRing::listen_local(const std::string& path) {
+  return add_listener(world_.network().local_name(path), 64, false);
+}
+
+Result<SocketAddress> SimRing::local_address(ring::Socket which) {
+  const SimSocket* found = socket(which.fd);
+  if (found == nullptr) return fail(EIO, "the simulated process is gone");
+  return found->listener ? found->listener->address() : found->end->local();
+}
+
+Result<SocketAddress> SimRing::peer_address(ring::Socket which) {
+  const SimSocket* found = socket(which.fd);
+  if (found == nullptr || !found->end) return fail(ENOTCONN, "peer address");
+  return found->end->remote();
+}
+
+Result<ring::Socket> SimRing::socket_to(const SocketAddress& remote, const SocketAddress& source) {
+  if (dead_ || !remote.known()) return fail(EAFNOSUPPORT, "socket");
+  auto made = std::make_unique<SimSocket>(*this);
+  made->end = world_.network().make(source);
+  made->end->attach(made.get());
+  sockets_.emplace(next_fd_, std::move(made));
+  return ring::Socket{next_fd_++};
+}
+
+void SimRing::shutdown_write(ring::Socket which) {
+  if (SimSocket* found = socket(which.fd)) found->end->shutdown_write();
+}
+
+void SimRing::close(ring::Socket which) {
+  SimSocket* found = socket(which.fd);
+  if (found == nullptr) return;
+  CHECK(!found->busy());
+  found->let_go(world_.network());
+  sockets_.erase(which.fd);
+}
+
+// ---- accept
+
+void SimRing::accept(ring::Operation& operation, ring::Socket listener) {
+  if (take(operation, Kind::accept, listener.fd) == nullptr) return;
+  SimSocket& found = *socket(listener.fd);
+  CHECK(found.listener && found.accept == SimSocket::kNone);
+  found.accept = slot_of(operation);
+}
+
+void SimRing::begin_accept(std::uint32_t index, Slot& slot) {
+  if (socket(slot.fd)->listener->waiting()) make_ready(index);
+}
+
+void SimRing::finish_accept(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  while (!slot.cancelled && socket(slot.fd)->listener->waiting()) {
+    auto made = std::make_unique<SimSocket>(*this);
+    made->end = socket(slot.fd)->listener->take();
+    made->end->attach(made.get());
+    const int fd = next_fd_++;
+    sockets_.emplace(fd, std::move(made));
+    ++statistics_.completions;
+    settle(*slot.operation, {.result = fd, .received = {}, .final = false});
+  }
+  if (slot.cancelled) settle_final(index, -ECANCELED);
+}
+
+// ---- connect
+
+void SimRing::connect(ring::Operation& operation, ring::Socket which, const SocketAddress& remote) {
+  Slot* slot = take(operation, Kind::connect, which.fd);
+  if (slot == nullptr) return;
+  slot->remote = remote;
+  socket(which.fd)->connect = slot_of(operation);
+}
+
+void SimRing::begin_connect(std::uint32_t, Slot& slot) {
+  world_.network().connect(*socket(slot.fd)->end, slot.remote);
+}
+
+// ---- receive
+
+void SimRing::receive(ring::Operation& operation, ring::Socket which) {
+  if (take(operation, Kind::receive, which.fd) == nullptr) return;
+  SimSocket& found = *socket(which.fd);
+  CHECK(found.end && found.receive == SimSocket::kNone);
+  found.receive = slot_of(operation);
+}
+
+void SimRing::begin_receive(std::uint32_t index, Slot& slot) {
+  const Endpoint& end = *socket(slot.fd)->end;
+  if (!end.readable().empty() || end.at_end() || end.error() != 0) make_ready(index);
+}
+
+void SimRing::finish_receive(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  Endpoint& end = *socket(slot.fd)->end;
+  // What was on its way when the owner cancelled may still come.
+  int receives = !slot.cancelled ? kReceivesPerTurn : world_.random().chance(1, 2) ? 1 : 0;
+  while (receives-- > 0 && !end.readable().empty()) {
+    std::size_t length = std::min(end.readable().size(), kReceiveBuffer);
+    if (world_.random().chance(1, 16)) length = 1 + static_cast<std::size_t>(world_.random().below(length));
+    scratch_.assign(end.readable().data(), end.readable().data() + length);
+    end.consume(length);
+    ++statistics_.completions;
+    const bool was_cancelled = slot.cancelled;
+    settle(*slot.operation, {.result = static_cast<int>(length), .received = {scratch_.data(), length}, .final = false});
+    std::fill(scratch_.begin(), scratch_.end(), kTakenBack);
+    if (slot.cancelled && !was_cancelled) return;  // its own readiness is on the way
+  }
+  if (slot.cancelled) return settle_final(index, -ECANCELED);
+  if (!end.readable().empty()) return make_ready(index);
+  if (end.error() != 0) return settle_final(index, -end.error());
+  if (end.at_end()) settle_final(index, 0);
+}
+
+// ---- send
+
+void SimRing::send(ring::Operation& operation, ring::Socket which, std::span<const iovec> pieces) {
+  CHECK(pieces.size() <= ring::kSendPieces);
+  Slot* slot = take(operation, Kind::send, which.fd);
+  if (slot == nullptr) return;
+  slot->pieces.assign(pieces.begin(), pieces.end());
+  SimSocket& found = *socket(which.fd);
+  CHECK(found.end && found.send == SimSocket::kNone);  // one send in flight per socket
+  found.send = slot_of(operation);
+}
+
+void SimRing::begin_send(std::uint32_t index, Slot& slot) {
+  slot.checksum = checksum(slot);
+  pump_send(index);
+}
+
+void SimRing::pump_send(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  if (slot.done || !slot.begun) return;
+  Endpoint& end = *socket(slot.fd)->end;
+  if (slot.cancelled) return;
+  if (!end.can_write()) return decide(index, end.error() != 0 ? -end.error() : -EPIPE);
+  check_octets(slot, "a send");
+  std::uint64_t before = 0;
+  for (const iovec& piece : slot.pieces) {
+    const std::uint64_t skip = slot.offset - before;
+    before += piece.iov_len;
+    if (slot.offset >= before) continue;
+    const std::size_t left = piece.iov_len - static_cast<std::size_t>(skip);
+    const std::size_t sent = end.write({static_cast<const char*>(piece.iov_base) + skip, left});
+    slot.offset += sent;
+    if (sent < left) return;  // the rest when there is room: on_writable()
+  }
+  slot.result = static_cast<int>(slot.offset);
+  after(world_.draw(Duration{0}, kSendMost), index, &SimRing::complete);
+}
+
+void SimRing::complete(std::uint32_t index) {
+  check_octets(slots_[index], "a send");
+  decide(index, slots_[index].result);
+}
+
+}  // namespace ringpost::sim
