@@ -151,7 +151,7 @@ TEST_CASE_FIXTURE(Fixture, "a removed name comes back unless its directory was s
 }
 
 TEST_CASE_FIXTURE(Fixture, "a rename happens whole or not at all") {
-  for (const std::uint64_t bits : {0, 1}) {
+  for (const std::uint64_t bits : {0U, 1U}) {
     Fixture other;
     other.make_durable("/spool/a", "new");
     other.make_durable("/spool/b", "old");
