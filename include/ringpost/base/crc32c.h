@@ -10,4 +10,7 @@ namespace ringpost {
 // The checksum of `octets` going on from `seed` (the value an earlier call returned; 0 to begin). Any thread.
 std::uint32_t crc32c(View octets, std::uint32_t seed = 0);
 
+// The same without special instructions, for the CPU that has none and for tests that compare the two.
+std::uint32_t crc32c_portable(View octets, std::uint32_t seed = 0);
+
 }  // namespace ringpost
