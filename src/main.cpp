@@ -9,9 +9,9 @@
 #include "ringpost/config.h"
 #include "ringpost_options.h"
 
-namespace {
+namespace config = ringpost::config;
 
-using namespace ringpost;
+namespace {
 
 constexpr int kOk = 0;
 constexpr int kWrongConfig = 2;

@@ -8,11 +8,7 @@
 
 #include "ringpost/config.h"
 
-using namespace std::chrono_literals;
-using namespace ringpost::config;
-using ringpost::SocketAddress;
-using ringpost::View;
-
+namespace ringpost::config {
 namespace {
 
 const Surroundings kSurroundings{.hostname = "box.example.net", .home = "/home/op", .state = ""};
@@ -355,3 +351,5 @@ TEST_CASE("the embedded configuration is good wherever the user lives") {
   CHECK(embedded({"box", "/home/o'\"\\p", "x"})->config.control.socket ==
         "/home/o'\"\\p/.local/state/ringpost/control");
 }
+
+}  // namespace ringpost::config

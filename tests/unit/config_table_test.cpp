@@ -9,8 +9,7 @@
 
 #include "ringpost/config.h"
 
-using namespace ringpost::config;
-
+namespace ringpost::config {
 namespace {
 
 const Surroundings kSurroundings{.hostname = "box.example.net", .home = "/home/op", .state = ""};
@@ -215,3 +214,5 @@ TEST_CASE("the reference page in docs is what the table says") {
   INFO("docs/configuration.md is old: ringpost config-reference > docs/configuration.md");
   CHECK((kept == page));
 }
+
+}  // namespace ringpost::config

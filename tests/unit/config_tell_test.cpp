@@ -6,9 +6,7 @@
 
 #include "ringpost/config.h"
 
-using namespace ringpost::config;
-using ringpost::View;
-
+namespace ringpost::config {
 namespace {
 
 const Surroundings kSurroundings{.hostname = "box.example.net", .home = "/home/op", .state = ""};
@@ -135,3 +133,5 @@ TEST_CASE("a sum past all memory does not wrap around") {
   CHECK(MemoryLine{"c", 0, kAll, ""}.octets() == 0);
   CHECK_FALSE(memory_plan_text(lines, kGibi).empty());
 }
+
+}  // namespace ringpost::config

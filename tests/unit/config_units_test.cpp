@@ -5,10 +5,7 @@
 
 #include "ringpost/config.h"
 
-using namespace std::chrono_literals;
-using namespace ringpost::config;
-using ringpost::Duration;
-
+namespace ringpost::config {
 namespace {
 
 Checked with(const std::string& line) {
@@ -79,3 +76,5 @@ TEST_CASE("what is written reads back as the same value") {
   CHECK(size_text(1536) == "1536");
   CHECK(size_text(64 << 20) == "64M");
 }
+
+}  // namespace ringpost::config
