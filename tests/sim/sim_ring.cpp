@@ -1,5 +1,5 @@
 // The simulated loop: turns, operations and their completions. Sockets are in sim_sockets.cpp.
-#include "tests/sim/sim_ring.h"
+#include "sim_ring.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "ringpost/base/crc32c.h"
-#include "tests/sim/sim_socket.h"
-#include "tests/sim/world.h"
+#include "sim_socket.h"
+#include "world.h"
 
 namespace ringpost::sim {
 namespace {
@@ -52,7 +52,7 @@ void SimRing::die(bool silent) {
 
 // ---- turns
 
-void SimRing::wake_by(Wake SimRing::*which, Instant when, Schedule::Weight weight) {
+void SimRing::wake_by(Wake SimRing::* which, Instant when, Schedule::Weight weight) {
   Wake& wake = this->*which;
   when = std::max({when, free_at_, world_.now()});
   if (dead_ || (wake.set && wake.when <= when)) return;
@@ -137,12 +137,18 @@ void SimRing::begin(std::uint32_t index) {
   slot.begun = true;
   if (slot.cancelled && slot.kind != Kind::help) return decide(index, -ECANCELED);
   switch (slot.kind) {
-    case Kind::accept: return begin_accept(index, slot);
-    case Kind::receive: return begin_receive(index, slot);
-    case Kind::connect: return begin_connect(index, slot);
-    case Kind::send: return begin_send(index, slot);
-    case Kind::help: return after(world_.draw(kHelpLeast, world_.options().help_most), index, &SimRing::run_help);
-    default: return begin_file(index, slot);
+    case Kind::accept:
+      return begin_accept(index, slot);
+    case Kind::receive:
+      return begin_receive(index, slot);
+    case Kind::connect:
+      return begin_connect(index, slot);
+    case Kind::send:
+      return begin_send(index, slot);
+    case Kind::help:
+      return after(world_.draw(kHelpLeast, world_.options().help_most), index, &SimRing::run_help);
+    default:
+      return begin_file(index, slot);
   }
 }
 
@@ -181,7 +187,8 @@ void SimRing::begin_file(std::uint32_t index, Slot& slot) {
       call = DiskCall::remove;
       slot.result = disk.remove(slot.path);
       break;
-    default: CHECK(false);
+    default:
+      CHECK(false);
   }
   world_.trace().add(world_.now(), core_.value, "disk call: kind, result", static_cast<std::uint64_t>(call),
                      static_cast<std::uint64_t>(static_cast<std::int64_t>(slot.result)));
@@ -249,8 +256,8 @@ void SimRing::cancel(ring::Operation& operation) {
   Slot& slot = slots_[index];
   if (slot.cancelled) return;
   slot.cancelled = true;
-  const bool waits_for_others = slot.kind == Kind::accept || slot.kind == Kind::receive ||
-                                slot.kind == Kind::connect || slot.kind == Kind::send;
+  const bool waits_for_others =
+      slot.kind == Kind::accept || slot.kind == Kind::receive || slot.kind == Kind::connect || slot.kind == Kind::send;
   // A file operation or helper work that has begun goes its way.
   if (slot.begun && waits_for_others) after(world_.draw(Duration{0}, kTurnMost), index, &SimRing::make_ready);
 }

@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <string>
 
-#include "tests/sim/world.h"
+#include "../sim/world.h"
 
-using namespace ringpost;
+namespace ringpost {
 using ring::Completion;
 
 namespace {
@@ -264,7 +264,9 @@ TEST_CASE("listeners of all cores share an address; each connection goes to one 
     world.ring(core).accept(accepts[core].operation, *world.ring(core).listen(kHere, {}));
   std::array<Waiter, 30> connects;
   for (Waiter& each : connects) world.ring().connect(each.operation, *world.ring().socket_to(kHere, {}), kHere);
-  const auto accepted = [&] { return accepts[0].results.size() + accepts[1].results.size() + accepts[2].results.size(); };
+  const auto accepted = [&] {
+    return accepts[0].results.size() + accepts[1].results.size() + accepts[2].results.size();
+  };
   CHECK(world.run_until([&] { return accepted() == 30; }));
   for (const Waiter& each : accepts) CHECK(each.results.size() > 2);
   CHECK(world.run_idle());
@@ -340,3 +342,5 @@ TEST_CASE("one seed is one run, another seed is another") {
   CHECK(hash(1) == hash(1));
   CHECK(hash(1) != hash(2));
 }
+
+}  // namespace ringpost
