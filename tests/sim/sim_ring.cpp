@@ -16,6 +16,7 @@ namespace {
 constexpr Duration kTurnLeast = 2us;
 constexpr Duration kTurnMost = 40us;
 constexpr Duration kHelpLeast = 100us;
+constexpr Duration kForEver = 24h * 36500;
 constexpr char kNotYetRead = static_cast<char>(0xA5);
 
 }  // namespace
@@ -32,7 +33,8 @@ SimRing::~SimRing() {
 WallTime SimRing::wall() const { return world_.wall(); }
 
 void SimRing::run() {
-  world_.run_until([this] { return stopping_; }, Duration::max() / 2);
+  world_.run_until([this] { return stopped(); }, kForEver);
+  stopping_ = false;
 }
 
 void SimRing::catch_up() { now_ = world_.now(); }
@@ -71,21 +73,24 @@ void SimRing::wake_by(Wake SimRing::* which, Instant when, Schedule::Weight weig
 void SimRing::wake(Instant when) { wake_by(&SimRing::work_, when, Schedule::Weight::foreground); }
 
 void SimRing::turn() {
-  if (dead_ || stopping_) return;
+  if (dead_ || stopped()) return;
   if (world_.now() < free_at_) return wake(free_at_);
   in_turn_ = true;
   now_ = world_.now();
   ++statistics_.turns;
   hand_out_completions();
-  timers_.run(now_);
+  if (stopping_)
+    cancel_all();  // and no timer runs: what one would begin could not end
+  else
+    timers_.run(now_);
   std::vector<ring::Mail> mail;
   mail.swap(mail_);
   for (const ring::Mail& letter : mail) deliver_mail(letter);
-  run_deferred();
+  const bool work_left = run_deferred();
   in_turn_ = false;
   begin_submissions();
   free_at_ = now_ + world_.draw(kTurnLeast, kTurnMost);
-  if (!ready_.empty()) wake(free_at_);
+  if (!ready_.empty() || work_left || stopping_) wake(free_at_);
   if (const auto next = timers_.next()) wake_by(&SimRing::timer_, *next, Schedule::Weight::background);
 }
 
@@ -260,6 +265,11 @@ void SimRing::cancel(ring::Operation& operation) {
       slot.kind == Kind::accept || slot.kind == Kind::receive || slot.kind == Kind::connect || slot.kind == Kind::send;
   // A file operation or helper work that has begun goes its way.
   if (slot.begun && waits_for_others) after(world_.draw(Duration{0}, kTurnMost), index, &SimRing::make_ready);
+}
+
+void SimRing::cancel_all() {
+  for (Slot& slot : slots_)
+    if (slot.operation != nullptr) cancel(*slot.operation);
 }
 
 std::uint32_t SimRing::checksum(const Slot& slot) {

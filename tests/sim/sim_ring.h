@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "ringpost/ring.h"
 #include "disk.h"
 #include "network.h"
+#include "ringpost/ring.h"
 
 namespace ringpost::sim {
 
@@ -63,7 +63,8 @@ class SimRing final : public ring::Ring {
   // The process is gone: nothing of it is called any more, each operation is out of the kernel, sockets break or go
   // silent. Owners may be destroyed now; what they still ask for does nothing or fails.
   void die(bool silent);
-  [[nodiscard]] bool stopped() const { return stopping_; }
+  // stop() was called, and all operations are back: they were cancelled and their owners heard of it.
+  [[nodiscard]] bool stopped() const { return stopping_ && in_flight_ == 0; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }  // operations
 
  private:
@@ -114,6 +115,7 @@ class SimRing final : public ring::Ring {
   void wake_by(Wake SimRing::*, Instant when, Schedule::Weight);
   void turn();
   void hand_out_completions();
+  void cancel_all();
   void begin_submissions();
   void begin(std::uint32_t index);
   void begin_accept(std::uint32_t index, Slot&);

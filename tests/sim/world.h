@@ -22,9 +22,9 @@
 #include <string>
 #include <vector>
 
-#include "ringpost/ring.h"
 #include "disk.h"
 #include "network.h"
+#include "ringpost/ring.h"
 #include "schedule.h"
 #include "sim_ring.h"
 #include "trace.h"

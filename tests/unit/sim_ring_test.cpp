@@ -241,6 +241,26 @@ TEST_CASE("a send that the peer does not take can be cancelled") {
   CHECK(pair.send.last() == -ECANCELED);
 }
 
+TEST_CASE("a loop that was stopped brings back what was in flight before it returns") {
+  sim::World world;
+  ring::Ring& ring = world.ring();
+  Waiter accept;
+  Waiter write;
+  const std::string octets(4096, 'a');
+  struct Stopper {
+    ring::Ring& ring;
+    ring::Timer timer{this, ring::call<&Stopper::stop>};
+    void stop() { ring.stop(); }
+  } stopper{ring};
+  ring.accept(accept.operation, *ring.listen(kHere, {}));
+  ring.write(write.operation, *ring.files().open("/a", ring::Files::Open::create), octets, 0, true);
+  ring.arm(stopper.timer, 1min);
+  ring.run();
+  CHECK(write.results == std::vector<int>{4096});
+  CHECK(accept.results == std::vector<int>{-ECANCELED});
+  CHECK(world.ring().in_flight() == 0);
+}
+
 TEST_CASE("a connect is refused, or cancelled while nobody answers") {
   sim::World world;
   ring::Ring& ring = world.ring();
