@@ -2,8 +2,8 @@
 // commands: core binds those. One Server, on core 0.
 //
 // Protocol (docs/control.md): the client sends one JSON object in a line, {"command": "...", "id": …, …}; the server
-// answers with any number of JSON objects, a line each, and last {"done": true} or {"error": "…"}; then the next request may
-// come. Who may connect is the socket's file mode's business (0660).
+// answers with any number of JSON objects, a line each, and last {"done": true} or {"error": "…"}; then the next
+// request may come. Who may connect is the socket's file mode's business (0660).
 //
 // Thread: core 0's.
 #pragma once
@@ -18,8 +18,8 @@
 
 namespace ringpost::control {
 
-inline constexpr std::size_t kRequestLine = 16 * 1024;      // octets
-inline constexpr std::size_t kSessions = 32;                // at once; one more is told so and closed
+inline constexpr std::size_t kRequestLine = 16 * 1024;  // octets
+inline constexpr std::size_t kSessions = 32;            // at once; one more is told so and closed
 inline constexpr Duration kSessionIdle = 5min;
 inline constexpr std::size_t kAnswerWaiting = 4 * 1024 * 1024;  // octets not read by the client before it is cut off
 
@@ -33,8 +33,8 @@ struct Request {
   std::uint64_t limit = 0;  // list: lines at most; 0: the command's default
 };
 
-// Where the answer to one request goes. Held by whoever works on it, perhaps over many turns; harmless when the client is
-// gone meanwhile. Exactly one of done() and error() ends it.
+// Where the answer to one request goes. Held by whoever works on it, perhaps over many turns; harmless when the client
+// is gone meanwhile. Exactly one of done() and error() ends it.
 class Reply {
  public:
   virtual ~Reply() = default;

@@ -1,6 +1,6 @@
-// The one place where rooms are tied together. One Core per CPU owns one of each: spool, queue, receiver, deliverer, pace,
-// events. The flow is in three files: intake (draft → spool → queue), dispatch (due → route → attempt) and settle (outcome →
-// spool → report); the rest here starts, stops, reloads and answers the operator.
+// The one place where rooms are tied together. One Core per CPU owns one of each: spool, queue, receiver, deliverer,
+// pace, events. The flow is in three files: intake (draft → spool → queue), dispatch (due → route → attempt) and settle
+// (outcome → spool → report); the rest here starts, stops, reloads and answers the operator.
 //
 // A Core runs on any ring: the kernel's in the daemon (serve), a simulated one in tests/sim.
 #pragma once
@@ -18,15 +18,15 @@
 namespace ringpost::core {
 
 // What one core counts, for status, metrics and tests.
-struct Status {
-  std::uint64_t accepted = 0;      // messages answered 250
-  std::uint64_t delivered = 0;     // recipients
-  std::uint64_t deferred = 0;      // transient failures of recipients
-  std::uint64_t failed = 0;        // recipients
-  std::uint64_t queued = 0;        // messages with an open recipient, now
-  std::uint64_t kept_failed = 0;   // messages without one that wait for an operator, now
-  std::uint64_t sessions = 0;      // now
-  std::uint64_t connections = 0;   // outbound, now
+struct Counts {
+  std::uint64_t accepted = 0;     // messages answered 250
+  std::uint64_t delivered = 0;    // recipients
+  std::uint64_t deferred = 0;     // transient failures of recipients
+  std::uint64_t failed = 0;       // recipients
+  std::uint64_t queued = 0;       // messages with an open recipient, now
+  std::uint64_t kept_failed = 0;  // messages without one that wait for an operator, now
+  std::uint64_t sessions = 0;     // now
+  std::uint64_t connections = 0;  // outbound, now
 };
 
 class Core {
@@ -38,15 +38,15 @@ class Core {
   Core(ring::Ring&, std::shared_ptr<const config::Config> config, std::string config_file, Ended ended);
   ~Core();  // after `ended` was called and the ring's loop is over, or before start()
 
-  // Recovers its part of the spool, fills the queue, opens listeners (and on core 0 the control socket). Blocks; call it
-  // on the ring's thread before run(). Other cores may send it mail as soon as their loops run.
+  // Recovers its part of the spool, fills the queue, opens listeners (and on core 0 the control socket). Blocks; call
+  // it on the ring's thread before run(). Other cores may send it mail as soon as their loops run.
   Result<void> start();
   // Takes no new session, finishes transactions and attempts, for at most config.drain; then `ended`.
   void drain();
   // Takes a new configuration (already config::reloaded against the old one).
   void reconfigure(std::shared_ptr<const config::Config>);
 
-  [[nodiscard]] Status status() const;
+  [[nodiscard]] Counts counts() const;
   [[nodiscard]] const spool::Recovery& recovery() const;
   [[nodiscard]] std::vector<SocketAddress> listening() const;
 
@@ -56,8 +56,8 @@ class Core {
   std::unique_ptr<Parts> parts_;
 };
 
-// Runs the relay in this process: signals, cores, "ready" on stderr and to systemd, reload on SIGHUP, drain on SIGTERM and
-// SIGINT. Gives the exit code: 0 drained, 1 failed (said on stderr).
+// Runs the relay in this process: signals, cores, "ready" on stderr and to systemd, reload on SIGHUP, drain on SIGTERM
+// and SIGINT. Gives the exit code: 0 drained, 1 failed (said on stderr).
 int serve(const config::Loaded& loaded, const std::string& config_file);
 
 // The pools of all rooms, each with its reason (design: static sizing); for `ringpost check` and for start.

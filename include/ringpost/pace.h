@@ -5,13 +5,13 @@
 //   Borrower ── want ────> Lender (home)    a core has mail for the destination and no connection left to open
 //   Lender ── grant ─────> Borrower         so many more
 //   Lender ── recall ────> Borrower         somebody waits and nothing is left: give so many back
-//   Borrower ── back ────> Lender           unused for kLeaseIdle, recalled, or no longer wanted
+//   Borrower ── back ────> Lender           unused for kLeaseIdle, or recalled
 //   Borrower ── refused ─> Lender           the destination took no connection for this lease, which comes back with it
 //   Lender ── dead ──────> Borrower         ... and no core has one there: the destination cannot be reached
 //
-// A core keeps a recalled lease in use for at most kLeaseTurn after it got it, and gives an unused one back at once. The home
-// serves who waits longest. A destination that refuses one more connection while others live is not dead: its limit is taken
-// to be what it holds, for kRefusedFor.
+// A core keeps a recalled lease in use for at most kLeaseTurn after it got it, and gives an unused one back at once.
+// The home serves who waits longest. A destination that refuses one more connection while others live is not dead: its
+// limit is taken to be what it holds, for kRefusedFor.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ Key key_of(View name);
 CoreId home_of(Key key, unsigned cores);
 
 struct Letter {
-  enum class Kind : std::uint8_t { want, unwant, back, refused, grant, recall, dead };
+  enum class Kind : std::uint8_t { want, back, refused, grant, recall, dead };
   Kind kind = Kind::want;
   CoreId from, to;
   Key key = 0;
@@ -48,7 +48,7 @@ class Lender {
  public:
   explicit Lender(CoreId self);
   ~Lender();
-  // Takes want, unwant, back and refused; appends what must be sent.
+  // Takes want, back and refused; appends what must be sent.
   void receive(const Letter&, Instant now, std::vector<Letter>& out);
   [[nodiscard]] std::uint32_t lent(Key) const;
 
@@ -65,19 +65,19 @@ class Borrower {
   // Takes grant, recall and dead; what the core should do then is told by news().
   void receive(const Letter&, Instant now, std::vector<Letter>& out);
 
-  // True: one more connection may be opened now, and counts as open until closed() or refused(). False: one was asked for.
+  // True: one more connection may be opened now, and counts as open until closed() or refused(). False: one was asked
+  // for.
   bool take(DestinationId, Key, std::uint32_t limit, Instant now, std::vector<Letter>& out);
   // A connection that could be used is closed.
   void closed(DestinationId, Instant now, std::vector<Letter>& out);
   // The destination took no connection. Another one is asked for: a grant or dead will come.
   void refused(DestinationId, Instant now, std::vector<Letter>& out);
-  // No mail for it any more: what was asked for and did not come yet is not wanted.
-  void no_longer_wanted(DestinationId, std::vector<Letter>& out);
   [[nodiscard]] std::uint32_t open(DestinationId) const;
   // Connections that this core must end: all recalled ones when it has no mail for them (`busy` false), else those
   // whose turn is over.
   [[nodiscard]] std::uint32_t must_end(DestinationId, bool busy, Instant now) const;
-  // Gives back what was unused for kLeaseIdle. Call when next_time() has come; a turn of a recalled lease ends then too.
+  // Gives back what was unused for kLeaseIdle. Call when next_time() has come; a turn of a recalled lease ends then
+  // too.
   void expire(Instant now, std::vector<Letter>& out);
   [[nodiscard]] std::optional<Instant> next_time() const;
 

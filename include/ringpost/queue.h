@@ -1,9 +1,11 @@
-// What is due when: per-destination queues of (message, destination) entries and the wheel of those that wait. Knows ids
-// and times, never octets, connections or routes. One per core, filled at recovery and by intake, emptied by dispatch.
+// What is due when: per-destination queues of (message, destination) entries and the wheel of those that wait. Knows
+// ids and times, never octets, connections or routes. One per core, filled at recovery and by intake, emptied by
+// dispatch.
 //
-// An entry is in one of three places: waiting (due later, in the wheel), ready (in its destination's FIFO), or taken (an
-// attempt is about it). A destination is ready when it has ready entries and is not paused. Memory: kMessageOctets for a
-// message with one destination, kEntryOctets for each further one, in tables that are address space touched on use.
+// An entry is in one of three places: waiting (due later, in the wheel), ready (in its destination's FIFO), or taken
+// (an attempt is about it). A destination is ready when it has ready entries and is not paused. Memory: kMessageOctets
+// for a message with one destination, kEntryOctets for each further one, in tables that are address space touched on
+// use.
 //
 // Thread: its core's.
 #pragma once
@@ -33,14 +35,14 @@ struct Entry {
 // How one destination stands, for dispatch and for people.
 struct Destination {
   std::string name;
-  std::uint64_t ready = 0;    // entries due now
-  std::uint64_t waiting = 0;  // due later
-  std::uint64_t taken = 0;    // being attempted
-  bool suspended = false;     // by an operator
-  WallTime paused_until;      // after failures to reach it; past: not paused
+  std::uint64_t ready = 0;     // entries due now
+  std::uint64_t waiting = 0;   // due later
+  std::uint64_t taken = 0;     // being attempted
+  bool suspended = false;      // by an operator
+  WallTime paused_until;       // after failures to reach it; past: not paused
   std::uint32_t failures = 0;  // to reach it, in a row
-  std::string last_error;     // of the last attempt that did not deliver; escaped where shown
-  WallTime oldest;            // due time of the oldest ready entry; zero: none
+  std::string last_error;      // of the last attempt that did not deliver; escaped where shown
+  WallTime oldest;             // due time of the oldest ready entry; zero: none
 };
 
 class Queue {
@@ -55,16 +57,16 @@ class Queue {
   [[nodiscard]] const Destination& at(DestinationId) const;
   [[nodiscard]] std::size_t destinations() const;
 
-  // Adds an entry. When the message already has one for that destination (waiting or ready), only its due time becomes the
-  // earlier of both; a taken one will be ready again at `due` when put back. False: the table is full.
+  // Adds an entry. When the message already has one for that destination (waiting or ready), only its due time becomes
+  // the earlier of both; a taken one will be ready again at `due` when put back. False: the table is full.
   bool add(const Entry&, WallTime now);
 
   // Moves what has become due to its destination. Call at least when next_due() has come.
   void advance(WallTime now);
   [[nodiscard]] std::optional<WallTime> next_due() const;  // of waiting entries and pauses
 
-  // The destinations that have ready entries and are not paused or suspended, each visited once, round robin: gives the next
-  // one, nullopt at the end of a round. begin_round() starts one.
+  // The destinations that have ready entries and are not paused or suspended, each visited once, round robin: gives the
+  // next one, nullopt at the end of a round. begin_round() starts one.
   void begin_round();
   std::optional<DestinationId> next_ready();
 

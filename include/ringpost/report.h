@@ -1,6 +1,6 @@
-// What people and machines see: one JSON line per event. Events of one core go to one EventLog; every core appends to the
-// same file (O_APPEND, whole lines in one write), through the ring: a slow or full event disk never blocks mail, lines that
-// do not fit are dropped and counted.
+// What people and machines see: one JSON line per event. Events of one core go to one EventLog; every core appends to
+// the same file (O_APPEND, whole lines in one write), through the ring: a slow or full event disk never blocks mail,
+// lines that do not fit are dropped and counted.
 //
 // Thread: its core's.
 #pragma once
@@ -30,31 +30,52 @@ enum class EventType : std::uint8_t {
   start,              // "start", "stop", "reload": of the process; text says what
   stop,
   reload,
-  trouble,            // "trouble": something an operator should look at; text says what and what to do
+  trouble,  // "trouble": something an operator should look at; text says what and what to do
 };
 
 // One event; all views live for the call. Peers' octets are given raw: the writer escapes them.
 struct Event {
   EventType type = EventType::trouble;
-  SpoolId id;                       // zero: none
-  View from;                        // reverse-path
-  bool has_from = false;            // an empty `from` is the null reverse-path
-  View to;                          // forward-path
-  SocketAddress peer;               // client of a reception, host of a delivery
-  std::uint16_t code = 0;           // reply code; 0: none
-  smtp::EnhancedCode enhanced;
-  View text;                        // the reply, or ours
-  std::uint32_t attempt = 0;        // 1 for the first
-  SocketAddress source;             // our side's address
-  View site;                        // the destination's name
-  std::uint64_t size = 0;           // octets of the content
-  std::uint32_t recipients = 0;     // reception
-  Duration took{-1};                // delivery: of the attempt; negative: none
-  Duration queued{-1};              // since acceptance; negative: none
+  SpoolId id{};            // zero: none
+  View from{};             // reverse-path
+  bool has_from = false;   // an empty `from` is the null reverse-path
+  View to{};               // forward-path
+  SocketAddress peer{};    // client of a reception, host of a delivery
+  std::uint16_t code = 0;  // reply code; 0: none
+  smtp::EnhancedCode enhanced{};
+  View text{};                   // the reply, or ours
+  std::uint32_t attempt = 0;     // 1 for the first
+  SocketAddress source{};        // our side's address
+  View site{};                   // the destination's name
+  std::uint64_t size = 0;        // octets of the content
+  std::uint32_t recipients = 0;  // reception
+  Duration took{-1};             // delivery: of the attempt; negative: none
+  Duration queued{-1};           // since acceptance; negative: none
 };
 
-// Appends one line with its LF; keys in a fixed order, absent ones left out; at most kEventLine octets; always valid JSON in
-// ASCII with octets that are no UTF-8 shown as \u00XX of the octet.
+// Writes one JSON object in a line, appended to a string: the writer behind events and the control socket's answers.
+// Texts are octets of peers: what is not printable ASCII leaves as \u escapes (well-formed UTF-8 by its code points,
+// any other octet as
+// \u00XX), so that a line is always ASCII, one line, and valid JSON. Keys are ours and plain.
+class JsonLine {
+ public:
+  explicit JsonLine(std::string& out);                                  // opens the object
+  JsonLine& text(View key, View octets, std::size_t limit = SIZE_MAX);  // of octets taken
+  JsonLine& number(View key, std::int64_t value);
+  JsonLine& number(View key, std::uint64_t value);
+  JsonLine& flag(View key, bool value);
+  JsonLine& time(View key, WallTime at);           // "2026-11-25T10:12:13.123Z"
+  JsonLine& seconds(View key, Duration duration);  // with milliseconds: 1.234
+  JsonLine& raw(View key, View json);              // a value that is JSON already
+  void end();                                      // closes the object; no LF
+ private:
+  void key(View name);
+  std::string& out_;
+  bool first_ = true;
+};
+
+// Appends one line with its LF; keys in a fixed order, absent ones left out; at most kEventLine octets; always valid
+// JSON in ASCII with octets that are no UTF-8 shown as \u00XX of the octet.
 void write_event(std::string& out, const Event&, WallTime at, CoreId core);
 
 struct Statistics {

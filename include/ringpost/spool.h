@@ -47,8 +47,9 @@ class Reader;
 
 // One message in memory: draft, just accepted, or loaded again. Pooled, counted: hold() and release(). While any holder
 // exists there is only one Message for its id, so that all attempts of it see one State.
-class Message : public message::Draft {
+class Message : public message::Draft, public Link<Message> {
  public:
+  // The link is its holder's, to keep it in a list of its own.
   message::State state;
   // Recipients that an attempt is about right now; core's own, kept here since attempts of one message share it.
   std::vector<bool> attempting;
@@ -165,6 +166,9 @@ class Spool {
   // Writes the message's state as it is now: a state record that replaces the one before, or, when no recipient is open or
   // failed, the record that ends it. Durable within kCommitInterval plus one write. `commit` may be null.
   void save(Message&, Commit* commit);
+
+  // Ends a message that cannot be loaded (EBADMSG), on an operator's word. False: no such message.
+  bool discard(SpoolId);
 
   // Each live message, in no order; `id` stays valid only if nothing is saved or committed meanwhile.
   void for_each(const std::function<void(SpoolId, bool any_open)>&) const;

@@ -101,7 +101,6 @@ void Borrower::receive(const Letter& letter, Instant now, std::vector<Letter>& o
       book_->tell(id, true);
       break;
     case Letter::Kind::want:
-    case Letter::Kind::unwant:
     case Letter::Kind::back:
     case Letter::Kind::refused:
       CHECK(!"a lender's letter came to a borrower");
@@ -142,13 +141,6 @@ void Borrower::refused(DestinationId id, Instant, std::vector<Letter>& out) {
   lease.recalled = std::min(lease.recalled, lease.held);
   lease.wanted = 1;
   book_->send(Letter::Kind::refused, lease, 1, 0, out);
-}
-
-void Borrower::no_longer_wanted(DestinationId id, std::vector<Letter>& out) {
-  Lease& lease = book_->at(id);
-  if (lease.wanted == 0) return;
-  lease.wanted = 0;
-  book_->send(Letter::Kind::unwant, lease, 0, 0, out);
 }
 
 std::uint32_t Borrower::open(DestinationId id) const { return book_->at(id).open; }

@@ -24,9 +24,9 @@ struct Loan {
   std::uint32_t limit = 0;       // as the last want said
   std::uint32_t refused_at = 0;  // connections that the destination holds at most; 0: it never refused one
   Instant refused_until;
-  std::uint32_t total = 0;       // lent
-  std::vector<Holder> holders;   // at most one per core
-  std::deque<Waiter> waiters;    // the longest wait first; at most one per core
+  std::uint32_t total = 0;      // lent
+  std::vector<Holder> holders;  // at most one per core
+  std::deque<Waiter> waiters;   // the longest wait first; at most one per core
 
   [[nodiscard]] std::uint32_t bound(Instant now) const {
     return refused_at != 0 && now < refused_until ? std::min(limit, refused_at) : limit;
@@ -72,15 +72,16 @@ void Lender::Book::grant(Key key, Loan& loan, Instant now, std::vector<Letter>& 
   }
 }
 
-// Each core that waits with less than an even part gets one back from the core that has most, as long as that one has more than
-// the waiter would have; and what is lent above the bound comes back in any case.
+// Each core that waits with less than an even part gets one back from the core that has most, as long as that one has
+// more than the waiter would have; and what is lent above the bound comes back in any case.
 void Lender::Book::recall(Key key, Loan& loan, Instant now, std::vector<Letter>& out) {
   std::uint32_t coming = 0;
   for (const Holder& holder : loan.holders) coming += holder.recalled;
   const auto take_from_most = [&](std::uint32_t above) {
     Holder* most = nullptr;
     for (Holder& holder : loan.holders)
-      if (holder.lent - holder.recalled > above && (most == nullptr || holder.lent - holder.recalled > most->lent - most->recalled))
+      if (holder.lent - holder.recalled > above &&
+          (most == nullptr || holder.lent - holder.recalled > most->lent - most->recalled))
         most = &holder;
     if (most == nullptr) return false;
     ++most->recalled;
@@ -128,9 +129,6 @@ void Lender::receive(const Letter& letter, Instant now, std::vector<Letter>& out
     case Letter::Kind::want:
       loan.limit = letter.limit;
       book_->wait(loan, letter.from, letter.count);
-      break;
-    case Letter::Kind::unwant:
-      std::erase_if(loan.waiters, [&](const Waiter& waiter) { return waiter.core == letter.from; });
       break;
     case Letter::Kind::back:
       book_->give_back(loan, letter.from, letter.count);

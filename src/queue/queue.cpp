@@ -1,4 +1,5 @@
-// Queue: the face over Tables. Each entry is waiting, ready or taken; every function here moves entries between those places.
+// Queue: the face over Tables. Each entry is waiting, ready or taken; every function here moves entries between those
+// places.
 #include "ringpost/queue.h"
 
 #include <algorithm>
@@ -18,7 +19,8 @@ Queue::~Queue() = default;
 
 DestinationId Queue::destination(View name) {
   Tables& t = *tables_;
-  const auto [found, made] = t.by_name.try_emplace(std::string{name}, static_cast<std::uint32_t>(t.destinations.size()));
+  const auto [found, made] =
+      t.by_name.try_emplace(std::string{name}, static_cast<std::uint32_t>(t.destinations.size()));
   if (made) {
     DestinationSlot& slot = t.destinations.emplace_back();
     slot.shown.name = name;
@@ -67,7 +69,7 @@ void Queue::advance(WallTime now) {
   Tables& t = *tables_;
   // Due at or before `now`: whole ticks that have passed.
   const std::int64_t target = now.milliseconds / kTickMilliseconds;
-  constexpr std::int64_t kJumpBack = 1000 / kTickMilliseconds;      // less than a second back is no matter
+  constexpr std::int64_t kJumpBack = 1000 / kTickMilliseconds;          // less than a second back is no matter
   constexpr std::int64_t kJumpForward = 3'600'000 / kTickMilliseconds;  // more than an hour is not walked tick by tick
   if (target < t.tick - kJumpBack || target > t.tick + kJumpForward) t.rebuild(target);
   while (t.tick < target) {

@@ -1,5 +1,5 @@
-// The tables behind Queue: entries in a slab, found by message through chained buckets, by destination and by time through
-// circular lists of indices. Private to queue. One thread.
+// The tables behind Queue: entries in a slab, found by message through chained buckets, by destination and by time
+// through circular lists of indices. Private to queue. One thread.
 #pragma once
 
 #include <array>
@@ -20,8 +20,8 @@ namespace ringpost::queue {
 
 enum class Place : std::uint8_t { waiting, ready, taken };
 
-// One (message, destination), in memory. The entries of a message hang behind its first one (`sibling`); the first ones of a
-// bucket behind each other (`chain`).
+// One (message, destination), in memory. The entries of a message hang behind its first one (`sibling`); the first ones
+// of a bucket behind each other (`chain`).
 struct Slot {
   SpoolId id;
   WallTime due;
@@ -84,7 +84,7 @@ struct Queue::Tables {
   std::size_t message_count = 0;
   std::size_t waiting = 0;  // entries in the wheel
   std::array<Links, kWheelHeads> wheel;
-  std::int64_t tick = 0;  // the wheel stands here: all up to and with it is ready
+  std::int64_t tick = 0;                     // the wheel stands here: all up to and with it is ready
   std::deque<DestinationSlot> destinations;  // stable in place
   std::unordered_map<std::string, std::uint32_t> by_name;
   std::set<std::pair<WallTime, std::uint32_t>> pauses;

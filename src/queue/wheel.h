@@ -1,6 +1,6 @@
-// Where waiting entries lie by time: a hierarchical wheel of circular lists, by slot index instead of pointer, so that an
-// entry pays eight octets for its place. Private to queue. It owns the heads of its lists; the links of entries belong to
-// Tables. One thread.
+// Where waiting entries lie by time: a hierarchical wheel of circular lists, by slot index instead of pointer, so that
+// an entry pays eight octets for its place. Private to queue. It owns the heads of its lists; the links of entries
+// belong to Tables. One thread.
 #pragma once
 
 #include <array>

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "disk.h"
+#include "tests/sim/disk.h"
 
 namespace ringpost::sim {
 

@@ -1,5 +1,5 @@
 // The event heap of the simulated world.
-#include "schedule.h"
+#include "tests/sim/schedule.h"
 
 #include <algorithm>
 #include <utility>

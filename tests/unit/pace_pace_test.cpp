@@ -1,4 +1,5 @@
-// Pace: lenders and borrowers joined by letters that arrive late, judged by the one rule that must hold at every instant.
+// Pace: lenders and borrowers joined by letters that arrive late, judged by the one rule that must hold at every
+// instant.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -34,8 +35,8 @@ struct Cores {
   void arrive_one() {
     const Letter letter = in_flight.front();
     in_flight.pop_front();
-    const bool to_lender = letter.kind == Letter::Kind::want || letter.kind == Letter::Kind::unwant ||
-                           letter.kind == Letter::Kind::back || letter.kind == Letter::Kind::refused;
+    const bool to_lender =
+        letter.kind == Letter::Kind::want || letter.kind == Letter::Kind::back || letter.kind == Letter::Kind::refused;
     if (to_lender)
       lenders[letter.to.value]->receive(letter, now, out);
     else
@@ -168,7 +169,8 @@ TEST_CASE("pace: random load on three cores never exceeds the limit, and every c
           borrower.expire(cores.now, cores.out);
           break;
         case 3: {
-          for (std::uint32_t end = borrower.must_end(kThere, random.chance(1, 2), cores.now); end > 0 && borrower.open(kThere) > 0; --end)
+          for (std::uint32_t end = borrower.must_end(kThere, random.chance(1, 2), cores.now);
+               end > 0 && borrower.open(kThere) > 0; --end)
             borrower.closed(kThere, cores.now, cores.out);
           break;
         }
@@ -189,7 +191,6 @@ TEST_CASE("pace: random load on three cores never exceeds the limit, and every c
     // When all is closed and idle, nothing stays lent.
     for (auto& borrower : cores.borrowers) {
       while (borrower->open(kThere) > 0) borrower->closed(kThere, cores.now, cores.out);
-      borrower->no_longer_wanted(kThere, cores.out);
     }
     for (int i = 0; i < 5; ++i) {
       cores.settle();

@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <string>
 
-#include "../sim/world.h"
+#include "tests/sim/world.h"
 
-namespace ringpost {
+using namespace ringpost;
 
 namespace {
 
@@ -176,5 +176,3 @@ TEST_CASE_FIXTURE(Fixture, "a closed listener resets who waits in its queue and 
   call();
   CHECK(world.run_until([&] { return client.error == ECONNREFUSED; }));
 }
-
-}  // namespace ringpost

@@ -1,0 +1,185 @@
+// Core: makes the rooms of one CPU core, joins their callbacks to the three flows, and sees to start, reload and end.
+#include "ringpost/core.h"
+
+#include "core/dispatch.h"
+#include "core/intake.h"
+#include "core/operate.h"
+#include "core/post.h"
+#include "core/rooms.h"
+#include "core/settle.h"
+#include "core/sizes.h"
+#include "ringpost/base/check.h"
+
+namespace ringpost::core {
+namespace {
+
+constexpr Duration kEndPoll = 10ms;   // how often the end looks whether everything has come to rest
+constexpr Duration kAbortGrace = 5s;  // after drain's time: for the kernel to give back what it holds
+
+}  // namespace
+
+struct Core::Parts {
+  Parts(ring::Ring& ring, std::shared_ptr<const config::Config> config, std::string file, Ended when_ended)
+      : rooms(ring, std::move(config)),
+        config_file(std::move(file)),
+        ended(std::move(when_ended)),
+        settle(rooms),
+        dispatch(rooms, settle),
+        intake(rooms, dispatch, static_cast<std::uint32_t>(sizes_of(*rooms.config).in_memory)),
+        operate(rooms, dispatch, settle),
+        end_timer(this, ring::call<&Parts::look_for_end>) {}
+
+  Result<void> start();
+  Result<void> recover();
+  void take_mail(const ring::Mail&);
+  void reconfigure(std::shared_ptr<const config::Config>);
+  void drain();
+  void fail(const Error&);
+  void abort();
+  void look_for_end();
+  [[nodiscard]] bool at_rest() const;
+  [[nodiscard]] Counts counts() const;
+
+  Rooms rooms;
+  std::string config_file;
+  Ended ended;
+  Settle settle;
+  Dispatch dispatch;
+  Intake intake;
+  Operate operate;
+  std::unique_ptr<control::Server> control;  // core 0's
+  spool::Recovery recovery;
+  std::optional<Error> failure;
+  bool ending = false;
+  bool aborted = false;
+  Instant abort_at;
+  ring::Timer end_timer;
+};
+
+Result<void> Core::Parts::start() {
+  if (auto opened = rooms.events.open(); !opened) return opened;
+  if (auto recovered = recover(); !recovered) return recovered;
+  rooms.ring.on_mail(this, [](void* self, const ring::Mail& mail) { static_cast<Parts*>(self)->take_mail(mail); });
+  rooms.deliverer = std::make_unique<deliver::Deliverer>(rooms.ring, rooms.config, dispatch);
+  rooms.receiver = std::make_unique<receive::Receiver>(rooms.ring, rooms.config, intake);
+  if (auto listening = rooms.receiver->listen(); !listening) return listening;
+  if (rooms.ring.core() == CoreId{0} && !rooms.config->control.socket.empty()) {
+    control = std::make_unique<control::Server>(rooms.ring, rooms.config->control.socket, operate);
+    if (auto listening = control->listen(); !listening) return listening;
+  }
+  dispatch.wake();
+  return {};
+}
+
+Result<void> Core::Parts::recover() {
+  const Sizes sizes = sizes_of(*rooms.config);
+  rooms.queue = std::make_unique<queue::Queue>(static_cast<std::size_t>(sizes.queue_messages));
+  rooms.queue->advance(rooms.ring.wall());
+  bool all_queued = true;
+  const auto on_message = [&](SpoolId id, const message::Envelope& envelope, const message::State& state) {
+    if (state.count(message::Status::open) == 0) ++rooms.counts.kept_failed;
+    all_queued &= dispatch.enqueue(id, envelope, state);
+  };
+  auto spool = spool::Spool::open(rooms.ring, spool_options(*rooms.config), on_message, recovery);
+  if (!spool) return std::unexpected(spool.error());
+  if (!all_queued)
+    return ringpost::fail(
+        "the spool holds more messages than limits.memory has room for: raise it, and limits.queue_messages");
+  rooms.spool = std::move(*spool);
+  rooms.spool->on_failure(this, [](void* self, const Error& error) { static_cast<Parts*>(self)->fail(error); });
+  return {};
+}
+
+void Core::Parts::take_mail(const ring::Mail& mail) {
+  switch (static_cast<Post>(mail.kind)) {
+    case Post::pace:
+      return dispatch.leases().receive(letter_of(mail));
+    case Post::query:
+      return operate.answer(*static_cast<Query*>(mail.pointer));
+    case Post::query_done:
+      return operate.part_done(*static_cast<Query*>(mail.pointer));
+    case Post::reload: {
+      const std::unique_ptr<std::shared_ptr<const config::Config>> owned(
+          static_cast<std::shared_ptr<const config::Config>*>(mail.pointer));
+      return reconfigure(*owned);
+    }
+    case Post::drain:
+      return drain();
+  }
+  CHECK(!"mail of an unknown kind");
+}
+
+void Core::Parts::reconfigure(std::shared_ptr<const config::Config> config) {
+  rooms.config = std::move(config);
+  rooms.router = std::make_unique<route::Router>(*rooms.config);
+  rooms.receiver->reconfigure(rooms.config);
+  rooms.deliverer->reconfigure(rooms.config);
+  rooms.events.reopen(rooms.config->events.file);  // also the same file: it may have been rotated
+  dispatch.rerouted();
+}
+
+void Core::Parts::drain() {
+  if (ending) return;
+  ending = true;
+  abort_at = rooms.ring.now() + rooms.config->drain;
+  if (control) control->close();
+  rooms.receiver->drain();
+  dispatch.stop();
+  rooms.deliverer->drain();
+  rooms.ring.arm(end_timer, kEndPoll);
+}
+
+// The spool has stopped: no 250 can be said and no outcome kept, so no session and no attempt goes on. The restart that
+// follows rereads the disk.
+void Core::Parts::fail(const Error& error) {
+  if (failure) return;
+  failure = error;
+  rooms.events.write({.type = report::EventType::trouble, .text = error.message()});
+  if (!ending) drain();
+  abort();
+}
+
+void Core::Parts::abort() {
+  if (aborted) return;
+  aborted = true;
+  abort_at = rooms.ring.now() + kAbortGrace;
+  rooms.receiver->abort();
+  rooms.deliverer->abort();
+}
+
+bool Core::Parts::at_rest() const {
+  const bool disk_done = failure || rooms.spool->idle();
+  return rooms.receiver->idle() && rooms.deliverer->idle() && dispatch.idle() && intake.idle() && operate.idle() &&
+         disk_done && (!control || control->idle());
+}
+
+void Core::Parts::look_for_end() {
+  const bool rest = at_rest() && rooms.events.idle();
+  if (rest || (aborted && rooms.ring.now() >= abort_at)) {
+    intake.cool_all();
+    return ended(failure ? &*failure : nullptr);
+  }
+  if (!aborted && rooms.ring.now() >= abort_at) abort();
+  rooms.ring.arm(end_timer, kEndPoll);
+}
+
+Counts Core::Parts::counts() const {
+  Counts counts = rooms.counts;
+  counts.queued = rooms.spool->size() - rooms.counts.kept_failed;
+  counts.sessions = rooms.receiver->statistics().sessions;
+  counts.connections = rooms.deliverer->statistics().open;
+  return counts;
+}
+
+Core::Core(ring::Ring& ring, std::shared_ptr<const config::Config> config, std::string config_file, Ended ended)
+    : parts_(std::make_unique<Parts>(ring, std::move(config), std::move(config_file), std::move(ended))) {}
+Core::~Core() = default;
+
+Result<void> Core::start() { return parts_->start(); }
+void Core::drain() { parts_->drain(); }
+void Core::reconfigure(std::shared_ptr<const config::Config> config) { parts_->reconfigure(std::move(config)); }
+Counts Core::counts() const { return parts_->counts(); }
+const spool::Recovery& Core::recovery() const { return parts_->recovery; }
+std::vector<SocketAddress> Core::listening() const { return parts_->rooms.receiver->addresses(); }
+
+}  // namespace ringpost::core

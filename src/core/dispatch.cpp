@@ -1,0 +1,403 @@
+#include "core/dispatch.h"
+
+#include <algorithm>
+
+#include "ringpost/base/check.h"
+
+namespace ringpost::core {
+namespace {
+
+using message::Outcome;
+using message::Status;
+
+constexpr std::size_t kLoadsAhead = 16;     // jobs of one destination that come from the disk at the same time
+constexpr std::size_t kExpiredAtOnce = 64;  // expired entries of a paused destination taken in one turn
+constexpr Duration kLoadAgain = 1s;         // when memory is short
+constexpr Duration kLongestPause = 5min;    // between two tries to reach a destination
+constexpr Duration kLongestSleep = 60s;     // the calendar may jump: look at least so often
+
+}  // namespace
+
+// One entry on its way through memory and an attempt. Pooled, so that its buffers are made once.
+struct Dispatch::Job : deliver::Job, Link<Job> {
+  explicit Job(Dispatch& dispatch)
+      : owner(dispatch), load(this, [](void* self, Result<spool::Message*> result) {
+          static_cast<Job*>(self)->owner.loaded(*static_cast<Job*>(self), std::move(result));
+        }) {}
+
+  Dispatch& owner;
+  queue::Entry entry;
+  spool::Message* message = nullptr;
+  spool::Reader reader;
+  spool::Load load;
+  std::vector<std::uint32_t> chosen;
+  bool expired = false;  // its time was over when it was taken: it is settled, not attempted
+  bool changed = false;  // an outcome was written into the message's state
+};
+
+struct Dispatch::Target : Link<Target> {  // linked while it has ready jobs
+  DestinationId id;
+  const route::Route* route = nullptr;  // null: the configuration knows no such destination any more
+  List<Job, Job> ready;                 // loaded, recipients chosen, waiting for a connection to ask
+  std::size_t ready_count = 0;
+  std::size_t loading = 0;
+  bool unreachable = false;  // between unreachable() and the closed() that follows it
+  bool blame_next = false;   // dead: the next job that is loaded takes the outcome of the failed try
+  std::string error;         // the last host's words
+  std::uint16_t error_code = 0;
+  smtp::EnhancedCode error_enhanced;
+  SocketAddress error_host;
+
+  Job& pop() {
+    --ready_count;
+    return ready.pop_front();
+  }
+};
+
+Dispatch::Dispatch(Rooms& rooms, Settle& settle)
+    : rooms_(rooms),
+      settle_(settle),
+      leases_(rooms.ring, *this),
+      pump_(this, ring::call<&Dispatch::pump>),
+      due_timer_(this, ring::call<&Dispatch::pump>) {}
+
+Dispatch::~Dispatch() { CHECK(idle()); }
+
+Dispatch::Target& Dispatch::target(DestinationId id) {
+  while (targets_.size() <= id.value) {
+    Target& made = targets_.emplace_back();
+    made.id = {static_cast<std::uint32_t>(targets_.size() - 1)};
+    made.route = rooms_.router->by_name(rooms_.queue->at(made.id).name);
+  }
+  return targets_[id.value];
+}
+
+DestinationId Dispatch::destination_of(View domain) {
+  return rooms_.queue->destination(rooms_.router->find(domain).name);
+}
+
+bool Dispatch::enqueue(SpoolId id, const message::Envelope& envelope, const message::State& state) {
+  const WallTime now = rooms_.ring.wall();
+  bool all = true;
+  for (std::uint32_t i = 0; i < state.size(); ++i) {
+    const message::RecipientState recipient = state.at(i);
+    if (recipient.status != Status::open) continue;
+    all &= rooms_.queue->add({.id = id,
+                              .destination = destination_of(envelope.recipient(i).domain),
+                              .due = recipient.due,
+                              .expires = expiry(rooms_, envelope.accepted)},
+                             now);
+  }
+  wake();
+  return all;
+}
+
+// ---- what to do this turn
+
+void Dispatch::pump() {
+  if (stopped_) return;
+  queue::Queue& queue = *rooms_.queue;
+  queue.advance(rooms_.ring.wall());
+  for (Target* t = with_ready_.empty() ? nullptr : &with_ready_.front(); t != nullptr;) {
+    Target* next = with_ready_.after(*t);
+    if (t->ready_count == 0)
+      t->unlink();
+    else
+      serve(*t);
+    t = next;
+  }
+  queue.begin_round();
+  while (const auto id = queue.next_ready()) visit(target(*id));
+  arm_for_due();
+}
+
+void Dispatch::arm_for_due() {
+  Duration sleep = kLongestSleep;
+  if (const auto next = rooms_.queue->next_due())
+    sleep = std::clamp<Duration>(*next - rooms_.ring.wall(), 1ms, kLongestSleep);
+  const Instant at = rooms_.ring.now() + sleep;
+  if (!due_timer_.armed() || at < due_timer_.due()) rooms_.ring.arm(due_timer_, at);
+}
+
+void Dispatch::visit(Target& t) {
+  expire_waiting(t);
+  if (t.route == nullptr) return fill(t);  // each entry finds its new destination when it is loaded
+  if (!t.route->has_hosts()) {
+    const WallTime again = rooms_.ring.wall() + rooms_.config->retry.schedule.front();
+    rooms_.queue->pause(t.id, again, rooms_.queue->at(t.id).failures + 1,
+                        "no route for these domains, and MX delivery is not available yet: add a [[route]]");
+    return;
+  }
+  serve(t);
+}
+
+void Dispatch::serve(Target& t) {
+  if (!rooms_.deliverer->wake(t.id)) open_if_allowed(t);
+}
+
+// One more connection a turn at the most, and one at a time until the first is greeted: a dead destination costs one
+// slot.
+void Dispatch::open_if_allowed(Target& t) {
+  const std::uint32_t connecting = rooms_.deliverer->connecting(t.id);
+  const std::uint32_t greeted = rooms_.deliverer->connections(t.id) - connecting;
+  if (connecting > greeted) return;
+  if (leases_.take(t.id, t.route->name, t.route->manners.connections)) rooms_.deliverer->open(t.id, *t.route);
+}
+
+void Dispatch::expire_waiting(Target& t) {
+  const WallTime now = rooms_.ring.wall();
+  for (std::size_t i = 0; i < kExpiredAtOnce; ++i) {
+    const auto entry = rooms_.queue->take_expired(t.id, now);
+    if (!entry) return;
+    begin(t, *entry);
+  }
+  wake();
+}
+
+// ---- from the queue into memory
+
+Dispatch::Job* Dispatch::begin(Target& t, const queue::Entry& entry) {
+  if (free_jobs_.empty()) free_jobs_.push_back(*jobs_.emplace_back(std::make_unique<Job>(*this)));
+  Job& job = free_jobs_.pop_front();
+  ++jobs_out_;
+  job.entry = entry;
+  job.id = entry.id;
+  job.destination = entry.destination;
+  job.expired = rooms_.ring.wall() >= entry.expires;
+  job.changed = false;
+  ++t.loading;
+  const bool to_attempt = !job.expired && t.route != nullptr;
+  rooms_.spool->load(entry.id, to_attempt ? spool::Spool::Want::content : spool::Spool::Want::envelope, job.load);
+  return &job;
+}
+
+void Dispatch::loaded(Job& job, Result<spool::Message*> result) {
+  Target& t = target(job.destination);
+  --t.loading;
+  if (!result) {
+    const WallTime now = rooms_.ring.wall();
+    const int code = result.error().code;
+    if (code == ENOENT || code == EBADMSG) {
+      if (code == EBADMSG)
+        rooms_.events.write({.type = report::EventType::trouble,
+                             .id = job.id,
+                             .text = "the spool's record of this message is damaged: it will not be delivered; see "
+                                     "ringpost-spoolcat, and ringpostctl remove ID to drop it",
+                             .site = rooms_.queue->at(t.id).name});
+      rooms_.queue->done(job.entry);
+    } else {
+      rooms_.queue->put_back(job.entry, now + kLoadAgain, now);
+    }
+    free_job(job);
+    return wake();
+  }
+  job.message = *result;
+  if (job.message->linked()) {  // intake kept it warm for us
+    job.message->unlink();
+    job.message->release();
+  }
+  if (stopped_) return back_to_queue(job);
+  if (!choose_recipients(job)) {
+    rooms_.queue->done(job.entry);
+    return free_job(job);
+  }
+  if (job.expired) return settle_expired(job);
+  if (t.blame_next) {
+    t.blame_next = false;
+    return blame(t, job);
+  }
+  if (held_back(t)) return back_to_queue(job);
+  job.reader.open(*job.message);
+  job.envelope = &job.message->envelope;
+  job.facts = &job.message->facts;
+  job.recipients = job.chosen;
+  job.content = &job.reader;
+  put_ready(t, job, false);
+}
+
+void Dispatch::put_ready(Target& t, Job& job, bool first) {
+  if (first)
+    t.ready.push_front(job);
+  else
+    t.ready.push_back(job);
+  ++t.ready_count;
+  if (!t.linked()) with_ready_.push_back(t);
+  wake();
+}
+
+// Whether nothing may be attempted there now.
+bool Dispatch::held_back(const Target& t) const {
+  const queue::Destination& shown = rooms_.queue->at(t.id);
+  return shown.suspended || shown.paused_until > rooms_.ring.wall() || t.route == nullptr || !t.route->has_hosts();
+}
+
+// The open recipients that go to this job's destination by the routes of now and that no other attempt is about. Those
+// whose route has changed get an entry at their new destination. False: nobody is left here.
+bool Dispatch::choose_recipients(Job& job) {
+  spool::Message& message = *job.message;
+  job.chosen.clear();
+  message.attempting.resize(message.state.size());
+  for (std::uint32_t i = 0; i < message.state.size(); ++i) {
+    const message::RecipientState state = message.state.at(i);
+    if (state.status != Status::open || message.attempting[i]) continue;
+    const DestinationId where = destination_of(message.envelope.recipient(i).domain);
+    if (where == job.destination)
+      job.chosen.push_back(i);
+    else
+      rooms_.queue->add({job.id, where, state.due, job.entry.expires}, rooms_.ring.wall());
+  }
+  for (const std::uint32_t i : job.chosen) message.attempting[i] = true;
+  return !job.chosen.empty();
+}
+
+// Brings entries into memory until kLoadsAhead are on their way from the disk, or one is ready.
+void Dispatch::fill(Target& t) {
+  while (t.loading < kLoadsAhead && t.ready_count == 0) {
+    const auto entry = rooms_.queue->take(t.id);
+    if (!entry) return;
+    begin(t, *entry);
+  }
+}
+
+// ---- attempts
+
+deliver::Job* Dispatch::next(DestinationId id) {
+  if (stopped_) return nullptr;
+  Target& t = target(id);
+  fill(t);
+  return t.ready.empty() ? nullptr : &t.pop();
+}
+
+void Dispatch::outcome(deliver::Job& base, std::uint32_t recipient, const Outcome& outcome,
+                       const deliver::Attempt& attempt) {
+  auto& job = static_cast<Job&>(base);
+  if (outcome.kind != Outcome::Kind::delivered) rooms_.queue->note_error(job.destination, outcome.text);
+  job.changed |=
+      settle_.outcome(*job.message, recipient, outcome,
+                      {.host = attempt.host, .source = attempt.source, .site = attempt.site, .took = attempt.took});
+}
+
+void Dispatch::done(deliver::Job& base) { finish(static_cast<Job&>(base)); }
+
+void Dispatch::finish(Job& job) {
+  spool::Message& message = *job.message;
+  if (job.changed) settle_.save(message);
+  const auto due = Settle::next_due(message, job.chosen);
+  if (due)
+    rooms_.queue->put_back(job.entry, *due, rooms_.ring.wall());
+  else
+    rooms_.queue->done(job.entry);
+  free_job(job);
+  wake();
+}
+
+void Dispatch::settle_expired(Job& job) {
+  settle_.expire(*job.message, job.chosen, rooms_.queue->at(job.destination).name);
+  job.changed = true;
+  finish(job);
+}
+
+void Dispatch::returned(deliver::Job& base) {
+  auto& job = static_cast<Job&>(base);
+  Target& t = target(job.destination);
+  if (stopped_ || held_back(t)) return back_to_queue(job);
+  job.reader.rewind();
+  put_ready(t, job, true);
+}
+
+void Dispatch::free_job(Job& job) {
+  job.reader.close();
+  if (job.message != nullptr) {
+    for (const std::uint32_t i : job.chosen) job.message->attempting[i] = false;
+    job.message->release();
+  }
+  job.message = nullptr;
+  job.chosen.clear();
+  free_jobs_.push_front(job);
+  --jobs_out_;
+}
+
+void Dispatch::back_to_queue(Job& job) {
+  const WallTime now = rooms_.ring.wall();
+  rooms_.queue->put_back(job.entry, std::min(job.entry.due, now), now);
+  free_job(job);
+}
+
+void Dispatch::back_to_queue_all(Target& t) {
+  while (!t.ready.empty()) back_to_queue(t.pop());
+}
+
+// ---- connections
+
+void Dispatch::closed(DestinationId id) {
+  Target& t = target(id);
+  if (t.unreachable) {
+    t.unreachable = false;
+    leases_.refused(id);
+  } else {
+    leases_.closed(id);
+  }
+  wake();
+}
+
+void Dispatch::reached(DestinationId id) { rooms_.queue->reached(id); }
+
+void Dispatch::unreachable(DestinationId id, const Outcome& outcome, const deliver::Attempt& attempt) {
+  Target& t = target(id);
+  t.unreachable = true;
+  t.error = outcome.text;
+  t.error_code = outcome.code;
+  t.error_enhanced = outcome.enhanced;
+  t.error_host = attempt.host;
+  rooms_.queue->note_error(id, outcome.text);
+}
+
+void Dispatch::leases_changed(DestinationId id) {
+  Target& t = target(id);
+  const bool busy = t.ready_count > 0 || rooms_.queue->at(id).ready > 0;
+  if (const std::uint32_t end = leases_.must_end(id, busy); end > 0) rooms_.deliverer->yield(id, end);
+  wake();
+}
+
+// Nobody reaches it: the oldest message has had its attempt, the others wait untouched until the pause is over.
+void Dispatch::destination_dead(DestinationId id) {
+  if (stopped_) return;
+  Target& t = target(id);
+  if (t.ready.empty()) fill(t);
+  const auto& schedule = rooms_.config->retry.schedule;
+  const std::uint32_t failures = rooms_.queue->at(id).failures + 1;
+  const Duration pause = std::min(kLongestPause, schedule[std::min<std::size_t>(failures, schedule.size()) - 1]);
+  rooms_.queue->pause(id, rooms_.ring.wall() + pause, failures, t.error);
+  if (!t.ready.empty())
+    blame(t, t.pop());
+  else
+    t.blame_next = t.loading > 0;
+  back_to_queue_all(t);
+}
+
+void Dispatch::blame(Target& t, Job& job) {
+  const Outcome outcome{Outcome::Kind::later, t.error_code, t.error_enhanced, t.error};
+  for (const std::uint32_t recipient : job.chosen)
+    job.changed |= settle_.outcome(*job.message, recipient, outcome,
+                                   {.host = t.error_host, .source = {}, .site = rooms_.queue->at(t.id).name});
+  finish(job);
+}
+
+// ---- reload and end
+
+void Dispatch::rerouted() {
+  for (Target& t : targets_) {
+    t.route = rooms_.router->by_name(rooms_.queue->at(t.id).name);
+    back_to_queue_all(t);
+    rooms_.queue->reached(t.id);
+  }
+  wake();
+}
+
+void Dispatch::stop() {
+  stopped_ = true;
+  due_timer_.disarm();
+  for (Target& t : targets_) back_to_queue_all(t);
+}
+
+}  // namespace ringpost::core

@@ -1,0 +1,91 @@
+// Dispatch: due → route → attempt. The second of the three flows: takes what is due from the queue, brings it into
+// memory, gives it to connections that ask, and decides where to open one more. Outcomes go to settle; the message then
+// goes back to the queue or is done with. Owned by Core; the only room that calls Queue::take. One thread.
+//
+//   queue ── take ──> Job(loading) ── loaded ──> Job(ready) ── next() ──> Job(with a connection) ── done() ──> settle,
+//   queue
+//
+// A destination that cannot be reached is paused: its entries stay ready, untouched, but for those that expire.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "core/leases.h"
+#include "core/rooms.h"
+#include "core/settle.h"
+#include "ringpost/base/list.h"
+
+namespace ringpost::core {
+
+class Dispatch : public deliver::Host, public Leases::Listener {
+ public:
+  Dispatch(Rooms& rooms, Settle& settle);
+  ~Dispatch() override;
+
+  // An accepted or recovered message: an entry for each destination of its open recipients. False: the queue is full.
+  bool enqueue(SpoolId, const message::Envelope&, const message::State&);
+  // Something is due or may have become so: look this turn.
+  void wake() { rooms_.ring.defer(pump_); }
+  // The routes have changed: destinations are looked up anew and everything that was stopped for want of one is tried.
+  void rerouted();
+  // Begins nothing any more; what is loaded goes back to the queue. Attempts under way end by the deliverer.
+  void stop();
+  // Whether no job is loading, loaded or being attempted.
+  [[nodiscard]] bool idle() const { return jobs_out_ == 0; }
+  Leases& leases() { return leases_; }
+
+  // deliver::Host
+  deliver::Job* next(DestinationId) override;
+  void outcome(deliver::Job&, std::uint32_t recipient, const message::Outcome&, const deliver::Attempt&) override;
+  void done(deliver::Job&) override;
+  void returned(deliver::Job&) override;
+  void closed(DestinationId) override;
+  void reached(DestinationId) override;
+  void unreachable(DestinationId, const message::Outcome&, const deliver::Attempt&) override;
+
+  // Leases::Listener
+  void leases_changed(DestinationId) override;
+  void destination_dead(DestinationId) override;
+
+ private:
+  struct Job;
+  struct Target;
+
+  Target& target(DestinationId);
+  DestinationId destination_of(View domain);
+  void pump();
+  void visit(Target&);
+  void serve(Target&);
+  void open_if_allowed(Target&);
+  void arm_for_due();
+
+  Job* begin(Target&, const queue::Entry&);
+  void loaded(Job&, Result<spool::Message*>);
+  bool choose_recipients(Job&);
+  void fill(Target&);
+  void expire_waiting(Target&);
+  void settle_expired(Job&);
+  void finish(Job&);
+  void back_to_queue(Job&);
+  void back_to_queue_all(Target&);
+  void free_job(Job&);
+  void put_ready(Target&, Job&, bool first);
+  [[nodiscard]] bool held_back(const Target&) const;
+  void blame(Target&, Job&);
+
+  Rooms& rooms_;
+  Settle& settle_;
+  Leases leases_;
+  ring::Deferred pump_;
+  ring::Timer due_timer_;
+  std::deque<Target> targets_;       // by DestinationId
+  List<Target, Target> with_ready_;  // and perhaps some that have none any more
+  std::vector<std::unique_ptr<Job>> jobs_;
+  List<Job, Job> free_jobs_;
+  std::size_t jobs_out_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace ringpost::core

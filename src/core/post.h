@@ -1,0 +1,39 @@
+// The letters between cores and from the signal thread: what a ring::Mail's kind and words mean. Private to core.
+#pragma once
+
+#include <cstdint>
+
+#include "ringpost/pace.h"
+#include "ringpost/ring.h"
+
+namespace ringpost::core {
+
+enum class Post : std::uint32_t {
+  pace,        // a pace::Letter
+  query,       // pointer: a Query to answer this core's part of
+  query_done,  // pointer: the same Query, back on core 0
+  reload,      // pointer: a std::shared_ptr<const config::Config>, the receiver's to delete
+  drain,
+};
+
+inline ring::Mail mail_of(const pace::Letter& letter) {
+  return {.kind = static_cast<std::uint32_t>(Post::pace),
+          .from = letter.from,
+          .words = {static_cast<std::uint64_t>(letter.kind), letter.key, letter.count, letter.limit, letter.to.value},
+          .pointer = nullptr};
+}
+
+inline pace::Letter letter_of(const ring::Mail& mail) {
+  return {.kind = static_cast<pace::Letter::Kind>(mail.words[0]),
+          .from = mail.from,
+          .to = {static_cast<std::uint16_t>(mail.words[4])},
+          .key = mail.words[1],
+          .count = static_cast<std::uint32_t>(mail.words[2]),
+          .limit = static_cast<std::uint32_t>(mail.words[3])};
+}
+
+inline ring::Mail mail_of(Post kind, CoreId from, void* pointer) {
+  return {.kind = static_cast<std::uint32_t>(kind), .from = from, .words = {}, .pointer = pointer};
+}
+
+}  // namespace ringpost::core

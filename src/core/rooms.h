@@ -1,0 +1,41 @@
+// What one core owns, as the flows (intake, dispatch, settle) see it. Private to core. Everything lives as long as the
+// Core; the configuration and its Router are replaced whole by a reload.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ringpost/config.h"
+#include "ringpost/core.h"
+#include "ringpost/deliver.h"
+#include "ringpost/queue.h"
+#include "ringpost/receive.h"
+#include "ringpost/report.h"
+#include "ringpost/ring.h"
+#include "ringpost/route.h"
+#include "ringpost/spool.h"
+
+namespace ringpost::core {
+
+struct Rooms {
+  Rooms(ring::Ring& the_ring, std::shared_ptr<const config::Config> the_config)
+      : ring(the_ring),
+        config(std::move(the_config)),
+        router(std::make_unique<route::Router>(*config)),
+        events(the_ring, config->events.file) {}
+
+  ring::Ring& ring;
+  std::shared_ptr<const config::Config> config;
+  std::unique_ptr<route::Router> router;
+  report::EventLog events;
+  std::unique_ptr<spool::Spool> spool;
+  std::unique_ptr<queue::Queue> queue;
+  std::unique_ptr<receive::Receiver> receiver;
+  std::unique_ptr<deliver::Deliverer> deliverer;
+  Counts counts;
+};
+
+// When a message that was accepted at `accepted` is given up (retry.expire).
+inline WallTime expiry(const Rooms& rooms, WallTime accepted) { return accepted + rooms.config->retry.expire; }
+
+}  // namespace ringpost::core

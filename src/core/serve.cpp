@@ -1,0 +1,218 @@
+// serve: the process around the cores. One thread per core runs a ring and a Core; the main thread waits for signals
+// and for cores that end, reads the configuration anew on SIGHUP, and carries no mail.
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <barrier>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "core/notify.h"
+#include "core/post.h"
+#include "core/sizes.h"
+#include "ringpost/base/check.h"
+#include "ringpost/base/fd.h"
+#include "ringpost/core.h"
+
+namespace ringpost::core {
+namespace {
+
+constexpr unsigned kHelperThreads = 2;
+
+void say(const std::string& line) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  fmt::print(stderr, "{}\n", line);
+  std::fflush(stderr);
+}
+
+// One process: what its threads share.
+class Process {
+ public:
+  Process(const config::Loaded& loaded, std::string file)
+      : config_(std::make_shared<const config::Config>(loaded.config)),
+        file_(std::move(file)),
+        cores_(core_count(*config_)),
+        fleet_(cores_, kHelperThreads),
+        started_(cores_ + 1),
+        ended_(eventfd(0, EFD_CLOEXEC)) {}
+
+  int run();
+
+ private:
+  void core_thread(CoreId id);
+  void core_failed(CoreId id, const Error& error);
+  int wait();
+  void on_signal(int signal);
+  void reload();
+  void to_all(const std::function<ring::Mail()>& make);
+
+  std::shared_ptr<const config::Config> config_;
+  std::string file_;
+  unsigned cores_;
+  ring::Fleet fleet_;
+  std::barrier<> started_;
+  std::atomic<bool> start_failed_ = false;
+  std::atomic<bool> failed_ = false;
+  std::atomic<unsigned> running_ = 0;
+  std::atomic<std::uint64_t> recovered_ = 0;
+  Fd ended_;
+  Fd signals_;
+  bool draining_ = false;
+};
+
+// Files of peers, sockets and segments: as many as the hard limit grants.
+void raise_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Blocked in every thread and read from a descriptor by the main one. SIGPIPE is ignored: a closed socket is an errno.
+Result<Fd> signal_descriptor() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  const int fd = signalfd(-1, &set, SFD_CLOEXEC);
+  if (fd < 0) return fail(errno, "signalfd");
+  return Fd{fd};
+}
+
+int Process::run() {
+  raise_file_limit();
+  auto signals = signal_descriptor();
+  if (!signals) return say("ringpost: " + signals.error().message()), 1;
+  signals_ = std::move(*signals);
+  for (const std::string& missing : ring::missing_in_kernel()) {
+    say("ringpost: " + missing);
+    start_failed_ = true;
+  }
+  if (start_failed_) return 1;
+  const auto locked = spool::lock(ring::kernel_files(), config_->spool.directory);
+  if (!locked) {
+    say("ringpost: " +
+        (locked.error().code == EWOULDBLOCK
+             ? config_->spool.directory + ": another process runs on this spool; stop it, or give this one "
+                                          "its own spool.directory"
+             : locked.error().message()));
+    return 1;
+  }
+  running_ = cores_;
+  std::vector<std::jthread> threads;
+  for (std::uint16_t i = 0; i < cores_; ++i) threads.emplace_back([this, i] { core_thread({i}); });
+  started_.arrive_and_wait();
+  const int code = start_failed_ ? 1 : wait();
+  threads.clear();
+  ring::kernel_files().close(*locked);
+  return code;
+}
+
+void Process::core_thread(CoreId id) {
+  const auto give_up = [&](const Error& error) {
+    say(fmt::format("ringpost: core {}: {}", id.value, error.message()));
+    start_failed_ = true;
+    started_.arrive_and_wait();
+  };
+  ring::RingOptions options;
+  auto ring = ring::make_ring(fleet_, id, cores_, options);
+  if (!ring) return give_up(ring.error());
+  {
+    // Each core has its own copy: no reference count is shared on the hot path.
+    auto own = std::make_shared<const config::Config>(*config_);
+    Core core(**ring, std::move(own), file_, [&](const Error* failure) {
+      if (failure != nullptr) core_failed(id, *failure);
+      (*ring)->stop();
+    });
+    if (auto started = core.start(); !started) return give_up(started.error());
+    recovered_ += core.recovery().messages;
+    started_.arrive_and_wait();
+    if (start_failed_) core.drain();
+    (*ring)->run();
+  }
+  --running_;
+  const std::uint64_t one = 1;
+  CHECK(write(ended_.get(), &one, sizeof one) == sizeof one);
+}
+
+void Process::core_failed(CoreId id, const Error& error) {
+  say(fmt::format("ringpost: core {} has stopped: {}: look at the disk, then start again", id.value, error.message()));
+  failed_ = true;
+}
+
+int Process::wait() {
+  say("ready");
+  notify_ready(fmt::format("{} cores, {} messages recovered", cores_, recovered_.load()));
+  while (running_ > 0) {
+    pollfd waiting[] = {{signals_.get(), POLLIN, 0}, {ended_.get(), POLLIN, 0}};
+    if (poll(waiting, std::size(waiting), -1) < 0) {
+      CHECK(errno == EINTR);
+      continue;
+    }
+    if ((waiting[0].revents & POLLIN) != 0) {
+      signalfd_siginfo info{};
+      if (read(signals_.get(), &info, sizeof info) == sizeof info) on_signal(static_cast<int>(info.ssi_signo));
+    }
+    if ((waiting[1].revents & POLLIN) != 0) {
+      std::uint64_t count = 0;
+      CHECK(read(ended_.get(), &count, sizeof count) == sizeof count);
+      if (!draining_) on_signal(SIGTERM);  // one core has failed: the others drain
+    }
+  }
+  return failed_ ? 1 : 0;
+}
+
+void Process::on_signal(int signal) {
+  if (signal == SIGHUP) return reload();
+  if (draining_) return;
+  draining_ = true;
+  say(fmt::format("draining, at most {}", config::duration_text(config_->drain)));
+  notify_stopping();
+  to_all([] { return mail_of(Post::drain, {}, nullptr); });
+}
+
+void Process::reload() {
+  if (draining_) return;
+  notify_reloading();
+  const auto surroundings = config::Surroundings::of_this_system();
+  const auto checked = file_.empty() ? config::embedded(surroundings) : config::load(file_, surroundings);
+  if (!checked) {
+    for (const config::Problem& problem : checked.error()) say(problem.text());
+    say("not reloaded: the configuration in force stays");
+  } else {
+    for (const config::Change& change : config::diff(*config_, checked->config))
+      say(fmt::format("{}: {} -> {}{}", change.key, change.before, change.after,
+                      change.reloadable ? "" : ": needs a restart, the old value stays in force"));
+    config_ = std::make_shared<const config::Config>(config::reloaded(*config_, checked->config));
+    to_all([this] {
+      return mail_of(Post::reload, {},
+                     new std::shared_ptr<const config::Config>(std::make_shared<const config::Config>(*config_)));
+    });
+    say("reloaded");
+  }
+  notify_ready("running");
+}
+
+void Process::to_all(const std::function<ring::Mail()>& make) {
+  for (std::uint16_t i = 0; i < cores_; ++i) fleet_.mail_to({i}, make());
+}
+
+}  // namespace
+
+int serve(const config::Loaded& loaded, const std::string& config_file) {
+  Process process(loaded, config_file);
+  return process.run();
+}
+
+}  // namespace ringpost::core

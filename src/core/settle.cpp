@@ -1,0 +1,131 @@
+#include "core/settle.h"
+
+#include <algorithm>
+
+namespace ringpost::core {
+namespace {
+
+using message::Outcome;
+using message::RecipientState;
+using message::Status;
+
+// RFC 5321 4.5.3.1.10: a server that takes only so many recipients at once says 452 for the rest, which is to be sent
+// again at once, not after a retry interval.
+constexpr std::uint16_t kTooManyRecipients = 452;
+constexpr smtp::EnhancedCode kTooManyRecipientsEnhanced{4, 5, 3};
+constexpr Duration kNextTransaction = 1s;
+
+std::uint16_t one_more(std::uint16_t attempts) {
+  return attempts == UINT16_MAX ? attempts : static_cast<std::uint16_t>(attempts + 1);
+}
+
+}  // namespace
+
+Duration Settle::wait_after(std::uint16_t attempts) const {
+  const auto& schedule = rooms_.config->retry.schedule;
+  const std::size_t step = std::min<std::size_t>(std::max<std::uint16_t>(attempts, 1) - 1U, schedule.size() - 1);
+  return schedule[step];
+}
+
+bool Settle::outcome(spool::Message& message, std::uint32_t recipient, const Outcome& outcome, const Origin& origin) {
+  RecipientState state = message.state.at(recipient);
+  if (state.status != Status::open) return false;
+  state.attempts = one_more(state.attempts);
+  state.code = outcome.code;
+  state.text = outcome.text;
+  report::EventType type = report::EventType::delivery;
+  switch (outcome.kind) {
+    case Outcome::Kind::delivered:
+      state.status = Status::delivered;
+      state.text = {};
+      ++rooms_.counts.delivered;
+      break;
+    case Outcome::Kind::later:
+      later(message, outcome, state);
+      type = report::EventType::transient_failure;
+      ++rooms_.counts.deferred;
+      break;
+    case Outcome::Kind::never:
+      state.status = Status::failed;
+      type = report::EventType::failure;
+      ++rooms_.counts.failed;
+      break;
+  }
+  message.state.set(recipient, state);
+  tell(message, recipient, outcome, type, state.attempts, origin);
+  return true;
+}
+
+void Settle::later(const spool::Message& message, const Outcome& outcome, RecipientState& state) {
+  const WallTime now = rooms_.ring.wall();
+  Duration wait = wait_after(state.attempts);
+  const bool others_taken = message.state.count(Status::delivered) > 0;
+  if (outcome.code == kTooManyRecipients && others_taken &&
+      (!outcome.enhanced.given() || outcome.enhanced == kTooManyRecipientsEnhanced)) {
+    wait = kNextTransaction;
+    --state.attempts;
+  }
+  // The last wait ends at the expiry, so that a message fails in time and not one interval later.
+  state.due = std::max(now, std::min(now + wait, expiry(rooms_, message.envelope.accepted)));
+}
+
+void Settle::expire(spool::Message& message, std::span<const std::uint32_t> recipients, View site) {
+  for (const std::uint32_t recipient : recipients) {
+    RecipientState state = message.state.at(recipient);
+    if (state.status != Status::open) continue;
+    std::string text = "Message expired: not delivered within " + config::duration_text(rooms_.config->retry.expire);
+    if (!state.text.empty()) text.append("; last error: ").append(state.text);
+    state.status = Status::failed;
+    state.text = text;
+    message.state.set(recipient, state);
+    ++rooms_.counts.failed;
+    // RFC 3463: 4.4.7 delivery time expired, as a permanent failure.
+    const Outcome outcome{Outcome::Kind::never, state.code, {5, 4, 7}, text};
+    tell(message, recipient, outcome, report::EventType::failure, state.attempts,
+         {.host = {}, .source = {}, .site = site});
+  }
+}
+
+void Settle::remove(spool::Message& message) {
+  for (std::uint32_t i = 0; i < message.state.size(); ++i) {
+    RecipientState state = message.state.at(i);
+    if (state.status == Status::delivered || state.status == Status::removed) continue;
+    state.status = Status::removed;
+    state.text = {};
+    message.state.set(i, state);
+    tell(message, i, {Outcome::Kind::never, 0, {}, "Removed by an operator"}, report::EventType::removal,
+         state.attempts, {});
+  }
+}
+
+void Settle::save(spool::Message& message) { rooms_.spool->save(message, nullptr); }
+
+std::optional<WallTime> Settle::next_due(const spool::Message& message, std::span<const std::uint32_t> recipients) {
+  std::optional<WallTime> next;
+  for (const std::uint32_t recipient : recipients) {
+    const RecipientState state = message.state.at(recipient);
+    if (state.status == Status::open && (!next || state.due < *next)) next = state.due;
+  }
+  return next;
+}
+
+void Settle::tell(const spool::Message& message, std::uint32_t recipient, const Outcome& outcome,
+                  report::EventType type, std::uint32_t attempt, const Origin& origin) {
+  rooms_.events.write({.type = type,
+                       .id = message.id,
+                       .from = message.envelope.reverse_path(),
+                       .has_from = true,
+                       .to = message.envelope.recipient(recipient).forward_path,
+                       .peer = origin.host,
+                       .code = outcome.code,
+                       .enhanced = outcome.enhanced,
+                       .text = outcome.text,
+                       .attempt = attempt,
+                       .source = origin.source,
+                       .site = origin.site,
+                       .size = message.facts.size,
+                       .took = origin.took,
+                       .queued = rooms_.ring.wall() - message.envelope.accepted});
+}
+
+}  // namespace ringpost::core

@@ -1,0 +1,46 @@
+// Settle: outcome → spool record and event. The last of the three flows: what an attempt (or expiry, or an operator)
+// found for a recipient becomes its state, is saved with the message, and is told. Owned by Core; called by dispatch
+// and operate. It never decides when a message is attempted next beyond writing the due time down. One thread.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "core/rooms.h"
+
+namespace ringpost::core {
+
+// Where an outcome came from, for its event; all views live for the call.
+struct Origin {
+  SocketAddress host;
+  SocketAddress source;
+  View site;
+  Duration took{-1};
+};
+
+class Settle {
+ public:
+  explicit Settle(Rooms& rooms) : rooms_(rooms) {}
+
+  // Writes one recipient's outcome into the message's state (not yet to disk) and tells it. False: an operator removed
+  // the recipient meanwhile; what came of the attempt is past.
+  bool outcome(spool::Message&, std::uint32_t recipient, const message::Outcome&, const Origin&);
+  // The message's time is over: its still open recipients among `recipients` fail, with the last error in the text.
+  void expire(spool::Message&, std::span<const std::uint32_t> recipients, View site);
+  // An operator removes each open and failed recipient. What an attempt under way finds for it later is ignored.
+  void remove(spool::Message&);
+  // Saves the state: call once after the outcomes that came together.
+  void save(spool::Message&);
+  // When the first of `recipients` that is still open is due; nullopt: none is open.
+  static std::optional<WallTime> next_due(const spool::Message&, std::span<const std::uint32_t> recipients);
+
+ private:
+  void later(const spool::Message&, const message::Outcome&, message::RecipientState&);
+  [[nodiscard]] Duration wait_after(std::uint16_t attempts) const;
+  void tell(const spool::Message&, std::uint32_t recipient, const message::Outcome&, report::EventType,
+            std::uint32_t attempt, const Origin&);
+
+  Rooms& rooms_;
+};
+
+}  // namespace ringpost::core
