@@ -226,7 +226,22 @@ Config reloaded(const Config& before, const Config& after);
 // `ringpost check --explain`: one line a key.
 std::string explain(std::span<const Setting> settings);
 
-// docs/configuration.md, whole.
+// One key as the table describes it. Values are written as they stand in a file.
+struct KeyFacts {
+  std::string name;     // "limits.memory"; of an entry's key: "address"
+  std::string list;     // "listener" or "route" where entries own the key, else empty
+  std::string type;     // "size", "count", "list of networks", …
+  std::string initial;  // the default; empty: none, or not a fixed one
+  std::string least;    // bounds of the value, or of each of its elements; empty: none
+  std::string most;
+  std::string text;       // what it means
+  bool required = false;  // in an entry of its list
+  bool reloadable = false;
+  bool has_effect = false;
+};
+std::vector<KeyFacts> keys();
+
+// docs/configuration.md, whole: what keys() says, for people.
 std::string reference_page();
 
 // One pool that is sized at start. Rooms that own pools name them so; core gathers the lines.

@@ -35,8 +35,7 @@ struct Job {
   const message::Envelope* envelope = nullptr;
   const message::ContentFacts* facts = nullptr;
   std::span<const std::uint32_t> recipients;  // indices into the envelope, at least one
-  message::BodySource* content = nullptr;     // rewound; trace line first
-
+  message::BodySource* content = nullptr;     // trace line first; rewound by us, also between two transactions
 };
 
 // Where an attempt went, for events.
@@ -78,24 +77,30 @@ class Talk {
   virtual void done(Job&) = 0;
   virtual void returned(Job&) = 0;
   virtual void reached() = 0;
+  // output() is worth calling, for a reason that the session's owner did not cause: a content has octets again, or there
+  // is more to do than one turn should take. May come at any time, also from inside another room.
+  virtual void ready() = 0;
 };
 
 // The client's side of one SMTP session, from banner to QUIT.
 class ClientSession {
  public:
   ClientSession(View hostname, const config::Manners&, const config::DeliverTimeouts&, Talk&);
-  ~ClientSession();  // every job was given back (CHECK): call broken() first
+  ~ClientSession();  // every job was given back (CHECK): call broken() first, also when ended() by itself
 
   // Octets from the peer: all are consumed.
   void feed(View input);
   // What to send now, as pieces in order that stay in place until sent(); empty: nothing to say. Asks Talk::next() for more
   // work when a transaction may begin. Not called again before sent().
   std::span<const iovec> output();
-  void sent(std::size_t octets);
+  void sent(std::size_t octets);  // all of what output() gave
   // There may be work: output() is worth calling.
   [[nodiscard]] bool can_take_work() const;
-  // The peer has closed, or the socket failed, or time is up: gives each job its outcomes or back, by how far it was.
+  // The connection is over: gives each job its outcomes or back, by how far it was. `why` ("connection reset by peer")
+  // stands in the outcomes, unless the session ended by itself and has a better reason. The kernel reads nothing of what
+  // output() gave any more. Ends the session.
   void broken(View why);
+  // patience() passed without progress(): QUIT when idle(), else the session has ended().
   void timed_out();
   // No new transaction; QUIT when the ones in flight are done.
   void quit();
@@ -103,6 +108,9 @@ class ClientSession {
   [[nodiscard]] bool idle() const;        // greeted, no transaction in flight
   [[nodiscard]] bool usable() const;      // greeted, and not ending
   [[nodiscard]] Duration patience() const;  // for the reply or the progress that is due (RFC 5321 4.5.3.2)
+  // Grows with each whole reply and each send: a peer that drips octets makes none.
+  [[nodiscard]] std::uint64_t progress() const;
+  [[nodiscard]] std::size_t in_flight() const;  // jobs it holds
   // Why the greeting or EHLO failed, if it did: the peer's words.
   [[nodiscard]] bool refused(message::Outcome&) const;
 

@@ -74,6 +74,7 @@ constexpr Key<Config> kRootKeys[] = {
     {{.path = "spool.reserve",
       .text = "When the file system of the spool has less free space than this, new mail is answered 452 "
               "until there is more. Outcomes of what is queued are still written.",
+      .when = When::kRestart,
       .bounds = {0, 1024 * kGibi}},
      [](Config& c) -> auto& { return c.spool.reserve; }},
     {{.path = "dns.servers",
@@ -168,7 +169,7 @@ constexpr Key<Config> kRootKeys[] = {
     {{.path = "limits.recipients",
       .text = "Recipients in one transaction; further ones are answered 452 and the client sends them in "
               "another. RFC 5321 4.5.3.1.8 asks for at least 100.",
-      .bounds = {1, 1000000}},
+      .bounds = {1, 100000}},
      [](Config& c) -> auto& { return c.limits.recipients; }},
     {{.path = "limits.sessions",
       .text = "Sessions of clients at once, all cores together; further ones are answered 421.",

@@ -6,6 +6,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -72,6 +73,12 @@ struct Section {
 };
 std::span<const Section> sections();
 
+// "receive.timeouts.data" → "receive.timeouts"; "cores" → "".
+constexpr View section_of(View path) {
+  const std::size_t dot = path.rfind('.');
+  return dot == View::npos ? View{} : path.substr(0, dot);
+}
+
 // The names of the choices of an enum, in the order of its values.
 std::span<const View> choices(ListenerKind);
 std::span<const View> choices(PrivateAddresses);
@@ -84,14 +91,8 @@ std::string text_of(const Key<Owner>& key, const Owner& owner);
 template <class Owner>
 std::string type_of(const Key<Owner>& key);
 
-// "from 1 to 65535", "at least \"1K\"", or empty.
+// The bounds as they would stand in the file, least and most; empty for a type without bounds.
 template <class Owner>
-std::string range_of(const Key<Owner>& key);
-
-// True where both owners hold the same value.
-template <class Owner>
-bool same(const Key<Owner>& key, const Owner& a, const Owner& b) {
-  return text_of(key, a) == text_of(key, b);
-}
+std::pair<std::string, std::string> bounds_of(const Key<Owner>& key);
 
 }  // namespace ringpost::config

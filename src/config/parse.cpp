@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "reader.h"
 #include "ringpost/base/limits.h"
-#include "tables.h"
 
 namespace ringpost::config {
 
@@ -20,12 +20,7 @@ namespace {
 
 std::vector<std::string> known_paths() {
   std::vector<std::string> paths;
-  for (const Section& section : sections()) {
-    for (const About* about : keys_of(section)) {
-      paths.push_back(section.list ? std::string(section.name) + "." + std::string(about->path)
-                                   : std::string(about->path));
-    }
-  }
+  for (const KeyFacts& key : keys()) paths.push_back(key.list.empty() ? key.name : key.list + "." + key.name);
   return paths;
 }
 

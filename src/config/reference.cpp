@@ -1,7 +1,7 @@
 // docs/configuration.md, written from the key table. Changed only by changing the table: a test compares the two.
 #include <fmt/format.h>
 
-#include "tables.h"
+#include "keys.h"
 
 namespace ringpost::config {
 namespace {
@@ -25,24 +25,37 @@ alone: `ringpost check --explain` prints it key by key.
   restart, and keeps their old value. A file with errors changes nothing.
 )";
 
-template <class Owner>
-std::string default_of(const Key<Owner>& key) {
-  if (key.about.required) return "required";
-  if (key.about.default_text.empty()) return fmt::format("default `{}`", text_of(key, Owner{}));
-  const bool is_key = std::is_same_v<Owner, Route>;
-  return is_key ? fmt::format("default: as `{}`", key.about.default_text)
-                : fmt::format("default: {}", key.about.default_text);
+// What the table says of the default where it is not a fixed value: for a route, the key that it is taken from.
+std::string default_of(const KeyFacts& key, const About& about) {
+  if (key.required) return "required";
+  if (about.default_text.empty()) return fmt::format("default `{}`", key.initial);
+  return key.list.empty() ? fmt::format("default: {}", about.default_text)
+                          : fmt::format("default: as `{}`", about.default_text);
 }
 
 template <class Owner>
-std::string entry(const Key<Owner>& key) {
+KeyFacts facts_of(const Key<Owner>& key, View list) {
   const About& about = key.about;
-  const std::string range = range_of(key);
-  std::string out = fmt::format("\n**`{}`** — {} · {}", about.path, type_of(key), default_of(key));
-  if (!range.empty()) out += fmt::format(" · {}", range);
-  out += about.when == When::kReload ? " · *reload*" : " · *restart*";
-  if (about.effect == Effect::kNotYet) out += " · **no effect yet**";
-  return out + fmt::format("  \n{}\n", about.text);
+  const bool fixed = !about.required && about.default_text.empty();
+  auto [least, most] = bounds_of(key);
+  return {.name = std::string(about.path),
+          .list = std::string(list),
+          .type = type_of(key),
+          .initial = fixed ? text_of(key, Owner{}) : "",
+          .least = std::move(least),
+          .most = std::move(most),
+          .text = std::string(about.text),
+          .required = about.required,
+          .reloadable = about.when == When::kReload,
+          .has_effect = about.effect == Effect::kNow};
+}
+
+std::string entry(const KeyFacts& key, const About& about) {
+  std::string out = fmt::format("\n**`{}`** — {} · {}", key.name, key.type, default_of(key, about));
+  if (!key.least.empty()) out += fmt::format(" · {} to {}", key.least, key.most);
+  out += key.reloadable ? " · *reload*" : " · *restart*";
+  if (!key.has_effect) out += " · **no effect yet**";
+  return out + fmt::format("  \n{}\n", key.text);
 }
 
 std::string heading(const Section& section) {
@@ -50,24 +63,36 @@ std::string heading(const Section& section) {
   return section.list ? fmt::format("\n## `[[{}]]`\n", section.name) : fmt::format("\n## `[{}]`\n", section.name);
 }
 
+// Calls `take(facts, about)` for each key of the section.
+template <class Take>
+void for_each_key(const Section& section, Take take) {
+  const auto all = [&](const auto& table) {
+    for (const auto& key : table) {
+      if (section.list || section_of(key.about.path) == section.name) {
+        take(facts_of(key, section.list ? section.name : View{}), key.about);
+      }
+    }
+  };
+  if (section.name == "listener") return all(listener_keys());
+  if (section.name == "route") return all(route_keys());
+  all(root_keys());
+}
+
 }  // namespace
+
+std::vector<KeyFacts> keys() {
+  std::vector<KeyFacts> all;
+  for (const Section& section : sections()) {
+    for_each_key(section, [&](KeyFacts facts, const About&) { all.push_back(std::move(facts)); });
+  }
+  return all;
+}
 
 std::string reference_page() {
   std::string page(kHead);
-  const auto add_all = [&page](const auto& keys) {
-    for (const auto& key : keys) page += entry(key);
-  };
   for (const Section& section : sections()) {
     page += heading(section) + fmt::format("\n{}\n", section.text);
-    if (section.name == "listener") {
-      add_all(listener_keys());
-    } else if (section.name == "route") {
-      add_all(route_keys());
-    } else {
-      for (const Key<Config>& key : root_keys()) {
-        if (section_of(key.about.path) == section.name) page += entry(key);
-      }
-    }
+    for_each_key(section, [&](const KeyFacts& facts, const About& about) { page += entry(facts, about); });
   }
   return page;
 }

@@ -1,26 +1,9 @@
 // What an operator is told: problems, effective values, and what a reload changes.
 #include <algorithm>
 
-#include "tables.h"
+#include "keys.h"
 
 namespace ringpost::config {
-
-std::vector<const About*> keys_of(const Section& section) {
-  std::vector<const About*> keys;
-  const auto add = [&](const auto& table, bool all) {
-    for (const auto& key : table) {
-      if (all || section_of(key.about.path) == section.name) keys.push_back(&key.about);
-    }
-  };
-  if (!section.list) {
-    add(root_keys(), false);
-  } else if (section.name == "listener") {
-    add(listener_keys(), true);
-  } else {
-    add(route_keys(), true);
-  }
-  return keys;
-}
 
 std::string Problem::text() const {
   std::string out = file + ":" + std::to_string(line) + ": ";

@@ -229,7 +229,7 @@ std::string example(const std::vector<Network>&, Form) { return "a list such as 
 template <class Owner>
 std::string expected_value(const Key<Owner>& key) {
   Owner owner;
-  const std::string range = range_of(key);
+  const auto [least, most] = bounds_of(key);
   const std::string what = std::visit(
       [&](auto place) -> std::string {
         if constexpr (requires { example(place(owner), key.about.form); }) {
@@ -239,7 +239,7 @@ std::string expected_value(const Key<Owner>& key) {
         }
       },
       key.field);
-  return "expected " + what + (range.empty() ? "" : " (" + range + ")");
+  return "expected " + what + (least.empty() ? "" : " (" + least + " to " + most + ")");
 }
 
 template <class Owner>

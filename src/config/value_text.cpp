@@ -115,14 +115,12 @@ std::string type_of(const Key<Owner>& key) {
 }
 
 template <class Owner>
-std::string range_of(const Key<Owner>& key) {
+std::pair<std::string, std::string> bounds_of(const Key<Owner>& key) {
   Owner owner;
   const Bounds& bounds = key.about.bounds;
   return std::visit(
       [&](auto place) {
-        const std::string least = bound_text(place(owner), bounds.least);
-        const std::string most = bound_text(place(owner), bounds.most);
-        return least.empty() ? least : least + " to " + most;
+        return std::pair{bound_text(place(owner), bounds.least), bound_text(place(owner), bounds.most)};
       },
       key.field);
 }
@@ -133,8 +131,8 @@ template std::string text_of(const Key<Route>&, const Route&);
 template std::string type_of(const Key<Config>&);
 template std::string type_of(const Key<Listener>&);
 template std::string type_of(const Key<Route>&);
-template std::string range_of(const Key<Config>&);
-template std::string range_of(const Key<Listener>&);
-template std::string range_of(const Key<Route>&);
+template std::pair<std::string, std::string> bounds_of(const Key<Config>&);
+template std::pair<std::string, std::string> bounds_of(const Key<Listener>&);
+template std::pair<std::string, std::string> bounds_of(const Key<Route>&);
 
 }  // namespace ringpost::config

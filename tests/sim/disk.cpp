@@ -1,13 +1,13 @@
 // The simulated disk: names, handles, faults and the two halves of each call. What a sync means for octets is in
 // disk_inode.cpp, the calls of ring::Files in disk_files.cpp.
-#include "tests/sim/disk.h"
+#include "disk.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <set>
 #include <utility>
 
-#include "tests/sim/disk_inode.h"
+#include "disk_inode.h"
 
 namespace ringpost::sim {
 namespace {
@@ -359,8 +359,7 @@ void Disk::finish(DiskWork& work) {
     PendingWrite* write = inode.find_pending(work.write);
     if (write == nullptr) return;
     write->in_flight = false;
-    if (work.durable && work.result >= 0)
-      inode.settle(static_cast<std::size_t>(write - inode.pending.data()), nullptr);
+    if (work.durable && work.result >= 0) inode.settle(static_cast<std::size_t>(write - inode.pending.data()), nullptr);
   } else if (work.call == DiskCall::sync) {
     finish_sync(inode, work);
   }

@@ -26,7 +26,18 @@ namespace ringpost::sim {
 
 // The calls that can be counted, failed and cut at.
 enum class DiskCall : std::uint8_t {
-  open, read, write, sync, allocate, remove, rename, make_directory, list, lock, size, space,
+  open,
+  read,
+  write,
+  sync,
+  allocate,
+  remove,
+  rename,
+  make_directory,
+  list,
+  lock,
+  size,
+  space,
   change,  // any of write, sync, allocate, remove, rename, make_directory and an open that creates
   any,
 };
@@ -48,7 +59,7 @@ struct DiskFaults {
   unsigned quota = 0;        // EDQUOT on a write or allocate
   unsigned short_write = 0;
   unsigned sync_error = 0;
-  unsigned stall = 0;        // the call takes up to `stall_most`
+  unsigned stall = 0;  // the call takes up to `stall_most`
 };
 
 // How long calls of a ring take; calls of Files take no virtual time.
@@ -64,11 +75,11 @@ struct DiskWork {
   int result = 0;  // what it will complete with: as the system call, or -errno
   DiskCall call = DiskCall::any;
   std::uint64_t inode = 0;
-  std::uint64_t write = 0;   // of a write: its number
-  std::uint64_t before = 0;  // of a sync: covers writes below this number …
+  std::uint64_t write = 0;              // of a write: its number
+  std::uint64_t before = 0;             // of a sync: covers writes below this number …
   std::vector<std::uint64_t> except{};  // … that were not in flight when it began
   std::uint64_t offset = 0;
-  Room room{};               // of a read: filled by finish()
+  Room room{};  // of a read: filled by finish()
   bool durable = false;
   bool failed_sync = false;
 };
@@ -97,7 +108,10 @@ class Disk {
   void fail_from(DiskCall call, std::uint64_t nth, int code) {
     fail(call, nth, code, std::numeric_limits<std::uint64_t>::max());
   }
-  void heal() { planned_.clear(); faults_ = {}; }
+  void heal() {
+    planned_.clear();
+    faults_ = {};
+  }
   // The power goes just when the nth call has begun: what it writes is unsynced and may survive in part. From then
   // on every call fails and World runs nothing, until World::lose_power() or lose_power() here.
   void cut_at(DiskCall, std::uint64_t nth);

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "tests/sim/disk.h"
-#include "tests/sim/disk_inode.h"
+#include "disk.h"
+#include "disk_inode.h"
 
 namespace ringpost::sim {
 

@@ -1,5 +1,5 @@
 // Contents of a simulated file and the rule of what a sync or a power loss makes of them.
-#include "tests/sim/disk_inode.h"
+#include "disk_inode.h"
 
 #include <algorithm>
 #include <cstring>

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/sim/disk.h"
+#include "disk.h"
 
 namespace ringpost::sim {
 

@@ -1,5 +1,5 @@
 // Streams of the simulated network: segments, windows, ends and resets.
-#include "tests/sim/network.h"
+#include "network.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -167,10 +167,14 @@ void Network::connect(Endpoint& caller, const SocketAddress& remote) {
     schedule_.after(delay, [this, self, code] { break_end(*self, code); });
   };
   switch (how) {
-    case Down::refused: return fail_after(latency(), ECONNREFUSED);
-    case Down::silent: return fail_after(kConnectTimeout, ETIMEDOUT);
-    case Down::unreachable: return fail_after(kUnreachableAfter, EHOSTUNREACH);
-    case Down::no: break;
+    case Down::refused:
+      return fail_after(latency(), ECONNREFUSED);
+    case Down::silent:
+      return fail_after(kConnectTimeout, ETIMEDOUT);
+    case Down::unreachable:
+      return fail_after(kUnreachableAfter, EHOSTUNREACH);
+    case Down::no:
+      break;
   }
   schedule_.after(latency(), [this, self, remote] { establish(self, remote); });
 }
@@ -211,8 +215,8 @@ Duration Network::latency() {
 Instant Network::arrival(Endpoint& to) {
   Duration taken = latency();
   if (conditions_.stall > 0 && random_.chance(conditions_.stall, kMillion))
-    taken += Duration{static_cast<std::int64_t>(
-        random_.below(static_cast<std::uint64_t>(conditions_.stall_most.count())))};
+    taken +=
+        Duration{static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(conditions_.stall_most.count())))};
   to.last_arrival_ = std::max(to.last_arrival_, schedule_.now() + taken);
   return to.last_arrival_;
 }

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "ringpost/ring.h"
-#include "tests/sim/schedule.h"
-#include "tests/sim/trace.h"
+#include "schedule.h"
+#include "trace.h"
 
 namespace ringpost::sim {
 
@@ -26,21 +26,21 @@ namespace ringpost::sim {
 class EndpointEvents {
  public:
   virtual ~EndpointEvents() = default;
-  virtual void on_connected() = 0;          // of connect() only
-  virtual void on_readable() = 0;           // octets, the end, or an error: look
-  virtual void on_writable() = 0;           // room again after write() took less than it was given
+  virtual void on_connected() = 0;  // of connect() only
+  virtual void on_readable() = 0;   // octets, the end, or an error: look
+  virtual void on_writable() = 0;   // room again after write() took less than it was given
 };
 
 // What the world does to streams. Chances are in a million.
 struct NetworkConditions {
   Duration latency_least = 20us;
   Duration latency_most = 300us;
-  unsigned stall = 0;         // per segment: it takes up to stall_most longer, and so does all behind it
+  unsigned stall = 0;  // per segment: it takes up to stall_most longer, and so does all behind it
   Duration stall_most = 20s;
   unsigned cut_small = 20'000;  // per write: it is cut into segments of 1 … 16 octets
-  unsigned reset = 0;         // per segment: both ends are reset instead
-  unsigned vanish = 0;        // per connection: at some segment it goes silent, for ever
-  unsigned refuse = 0;        // per connect
+  unsigned reset = 0;           // per segment: both ends are reset instead
+  unsigned vanish = 0;          // per connection: at some segment it goes silent, for ever
+  unsigned refuse = 0;          // per connect
   std::size_t window = 65536;
   std::size_t segment_most = 16384;
 };
@@ -68,8 +68,8 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] bool can_write() const { return connected_ && !shut_ && !closed_ && error_ == 0; }
   void shutdown_write();
-  void close();  // also detaches
-  void reset();  // the same with a reset for the other end
+  void close();      // also detaches
+  void reset();      // the same with a reset for the other end
   void go_silent();  // nothing arrives from either end any more: the machine is gone
 
   [[nodiscard]] const SocketAddress& local() const { return local_; }
@@ -83,14 +83,14 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   std::shared_ptr<Endpoint> other_;
   EndpointEvents* events_ = nullptr;
   std::string arrived_;
-  std::size_t taken_ = 0;       // of arrived_
-  std::size_t on_the_way_ = 0;  // octets that the other end wrote and that have not arrived
-  Instant last_arrival_;        // of what the other end sent: nothing overtakes
+  std::size_t taken_ = 0;           // of arrived_
+  std::size_t on_the_way_ = 0;      // octets that the other end wrote and that have not arrived
+  Instant last_arrival_;            // of what the other end sent: nothing overtakes
   std::int64_t vanish_after_ = -1;  // segments until this connection goes silent; -1: never
-  bool blocked_ = false;        // write() took less than it was given
+  bool blocked_ = false;            // write() took less than it was given
   bool connected_ = false;
-  bool end_ = false;            // the other end's FIN arrived
-  bool shut_ = false;           // our FIN is sent
+  bool end_ = false;   // the other end's FIN arrived
+  bool shut_ = false;  // our FIN is sent
   bool closed_ = false;
   bool silent_ = false;
   int error_ = 0;
@@ -124,8 +124,7 @@ using ListenerPointer = std::shared_ptr<Listener>;
 
 class Network {
  public:
-  Network(Schedule& schedule, Trace& trace, std::uint64_t seed)
-      : schedule_(schedule), trace_(trace), random_(seed) {}
+  Network(Schedule& schedule, Trace& trace, std::uint64_t seed) : schedule_(schedule), trace_(trace), random_(seed) {}
 
   ~Network();  // pairs of endpoints hold each other: this lets them go
   Network(const Network&) = delete;

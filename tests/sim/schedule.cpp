@@ -1,5 +1,5 @@
 // The event heap of the simulated world.
-#include "tests/sim/schedule.h"
+#include "schedule.h"
 
 #include <algorithm>
 #include <utility>

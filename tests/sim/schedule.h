@@ -26,7 +26,7 @@ class Schedule {
   [[nodiscard]] bool idle() const { return foreground_ == 0; }
   [[nodiscard]] bool empty() const { return heap_.empty(); }
   [[nodiscard]] Instant next() const { return heap_.front().when; }  // not empty()
-  [[nodiscard]] std::uint64_t steps() const { return steps_; }        // events run so far
+  [[nodiscard]] std::uint64_t steps() const { return steps_; }       // events run so far
   // Moves the clock to the next event and runs it. Not when empty().
   void step();
   // Moves the clock only; not past next().
@@ -39,9 +39,7 @@ class Schedule {
     Weight weight = Weight::foreground;
     Event event;
   };
-  static bool later(const Entry& a, const Entry& b) {
-    return a.when != b.when ? a.when > b.when : a.order > b.order;
-  }
+  static bool later(const Entry& a, const Entry& b) { return a.when != b.when ? a.when > b.when : a.order > b.order; }
 
   Instant now_{1'000'000'000};  // not zero: an Instant left unset shows as long past
   std::uint64_t order_ = 0;

@@ -1,5 +1,5 @@
 // The simulated loop: turns, operations and their completions. Sockets are in sim_sockets.cpp.
-#include "tests/sim/sim_ring.h"
+#include "sim_ring.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "ringpost/base/crc32c.h"
-#include "tests/sim/sim_socket.h"
-#include "tests/sim/world.h"
+#include "sim_socket.h"
+#include "world.h"
 
 namespace ringpost::sim {
 namespace {
@@ -16,6 +16,7 @@ namespace {
 constexpr Duration kTurnLeast = 2us;
 constexpr Duration kTurnMost = 40us;
 constexpr Duration kHelpLeast = 100us;
+constexpr Duration kForEver = 24h * 36500;
 constexpr char kNotYetRead = static_cast<char>(0xA5);
 
 }  // namespace
@@ -32,7 +33,8 @@ SimRing::~SimRing() {
 WallTime SimRing::wall() const { return world_.wall(); }
 
 void SimRing::run() {
-  world_.run_until([this] { return stopping_; }, Duration::max() / 2);
+  world_.run_until([this] { return stopped(); }, kForEver);
+  stopping_ = false;
 }
 
 void SimRing::catch_up() { now_ = world_.now(); }
@@ -52,7 +54,7 @@ void SimRing::die(bool silent) {
 
 // ---- turns
 
-void SimRing::wake_by(Wake SimRing::*which, Instant when, Schedule::Weight weight) {
+void SimRing::wake_by(Wake SimRing::* which, Instant when, Schedule::Weight weight) {
   Wake& wake = this->*which;
   when = std::max({when, free_at_, world_.now()});
   if (dead_ || (wake.set && wake.when <= when)) return;
@@ -71,21 +73,24 @@ void SimRing::wake_by(Wake SimRing::*which, Instant when, Schedule::Weight weigh
 void SimRing::wake(Instant when) { wake_by(&SimRing::work_, when, Schedule::Weight::foreground); }
 
 void SimRing::turn() {
-  if (dead_ || stopping_) return;
+  if (dead_ || stopped()) return;
   if (world_.now() < free_at_) return wake(free_at_);
   in_turn_ = true;
   now_ = world_.now();
   ++statistics_.turns;
   hand_out_completions();
-  timers_.run(now_);
+  if (stopping_)
+    cancel_all();  // and no timer runs: what one would begin could not end
+  else
+    timers_.run(now_);
   std::vector<ring::Mail> mail;
   mail.swap(mail_);
   for (const ring::Mail& letter : mail) deliver_mail(letter);
-  run_deferred();
+  const bool work_left = run_deferred();
   in_turn_ = false;
   begin_submissions();
   free_at_ = now_ + world_.draw(kTurnLeast, kTurnMost);
-  if (!ready_.empty()) wake(free_at_);
+  if (!ready_.empty() || work_left || stopping_) wake(free_at_);
   if (const auto next = timers_.next()) wake_by(&SimRing::timer_, *next, Schedule::Weight::background);
 }
 
@@ -137,12 +142,18 @@ void SimRing::begin(std::uint32_t index) {
   slot.begun = true;
   if (slot.cancelled && slot.kind != Kind::help) return decide(index, -ECANCELED);
   switch (slot.kind) {
-    case Kind::accept: return begin_accept(index, slot);
-    case Kind::receive: return begin_receive(index, slot);
-    case Kind::connect: return begin_connect(index, slot);
-    case Kind::send: return begin_send(index, slot);
-    case Kind::help: return after(world_.draw(kHelpLeast, world_.options().help_most), index, &SimRing::run_help);
-    default: return begin_file(index, slot);
+    case Kind::accept:
+      return begin_accept(index, slot);
+    case Kind::receive:
+      return begin_receive(index, slot);
+    case Kind::connect:
+      return begin_connect(index, slot);
+    case Kind::send:
+      return begin_send(index, slot);
+    case Kind::help:
+      return after(world_.draw(kHelpLeast, world_.options().help_most), index, &SimRing::run_help);
+    default:
+      return begin_file(index, slot);
   }
 }
 
@@ -181,7 +192,8 @@ void SimRing::begin_file(std::uint32_t index, Slot& slot) {
       call = DiskCall::remove;
       slot.result = disk.remove(slot.path);
       break;
-    default: CHECK(false);
+    default:
+      CHECK(false);
   }
   world_.trace().add(world_.now(), core_.value, "disk call: kind, result", static_cast<std::uint64_t>(call),
                      static_cast<std::uint64_t>(static_cast<std::int64_t>(slot.result)));
@@ -249,10 +261,15 @@ void SimRing::cancel(ring::Operation& operation) {
   Slot& slot = slots_[index];
   if (slot.cancelled) return;
   slot.cancelled = true;
-  const bool waits_for_others = slot.kind == Kind::accept || slot.kind == Kind::receive ||
-                                slot.kind == Kind::connect || slot.kind == Kind::send;
+  const bool waits_for_others =
+      slot.kind == Kind::accept || slot.kind == Kind::receive || slot.kind == Kind::connect || slot.kind == Kind::send;
   // A file operation or helper work that has begun goes its way.
   if (slot.begun && waits_for_others) after(world_.draw(Duration{0}, kTurnMost), index, &SimRing::make_ready);
+}
+
+void SimRing::cancel_all() {
+  for (Slot& slot : slots_)
+    if (slot.operation != nullptr) cancel(*slot.operation);
 }
 
 std::uint32_t SimRing::checksum(const Slot& slot) {

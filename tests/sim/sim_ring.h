@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "disk.h"
+#include "network.h"
 #include "ringpost/ring.h"
-#include "tests/sim/disk.h"
-#include "tests/sim/network.h"
 
 namespace ringpost::sim {
 
@@ -63,11 +63,25 @@ class SimRing final : public ring::Ring {
   // The process is gone: nothing of it is called any more, each operation is out of the kernel, sockets break or go
   // silent. Owners may be destroyed now; what they still ask for does nothing or fails.
   void die(bool silent);
-  [[nodiscard]] bool stopped() const { return stopping_; }
+  // stop() was called, and all operations are back: they were cancelled and their owners heard of it.
+  [[nodiscard]] bool stopped() const { return stopping_ && in_flight_ == 0; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }  // operations
 
  private:
-  enum class Kind : std::uint8_t { none, accept, connect, receive, send, open, read, write, sync, allocate, remove, help };
+  enum class Kind : std::uint8_t {
+    none,
+    accept,
+    connect,
+    receive,
+    send,
+    open,
+    read,
+    write,
+    sync,
+    allocate,
+    remove,
+    help
+  };
   struct SimSocket;
   struct Wake {  // at most one event of it counts: the one that carries the token
     bool set = false;
@@ -101,6 +115,7 @@ class SimRing final : public ring::Ring {
   void wake_by(Wake SimRing::*, Instant when, Schedule::Weight);
   void turn();
   void hand_out_completions();
+  void cancel_all();
   void begin_submissions();
   void begin(std::uint32_t index);
   void begin_accept(std::uint32_t index, Slot&);
@@ -127,18 +142,18 @@ class SimRing final : public ring::Ring {
   World& world_;
   bool dead_ = false;
   bool in_turn_ = false;
-  Instant free_at_;                      // the turn before is over
-  Wake work_;                            // for completions, mail and submissions
-  Wake timer_;                           // for the wheel; does not keep the world from being idle
+  Instant free_at_;  // the turn before is over
+  Wake work_;        // for completions, mail and submissions
+  Wake timer_;       // for the wheel; does not keep the world from being idle
   std::size_t in_flight_ = 0;
   std::deque<Slot> slots_;  // stay where they are while handlers ask for more
   std::vector<std::uint32_t> free_slots_;
   std::vector<std::uint32_t> submissions_;
   std::vector<std::uint32_t> ready_;
   std::vector<ring::Mail> mail_;
-  std::vector<char> scratch_;            // the provided buffer
+  std::vector<char> scratch_;  // the provided buffer
   std::map<int, std::unique_ptr<SimSocket>> sockets_;
-  int next_fd_ = 3;                      // never used again: a closed one is found out
+  int next_fd_ = 3;  // never used again: a closed one is found out
 };
 
 }  // namespace ringpost::sim

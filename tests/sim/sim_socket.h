@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "tests/sim/network.h"
-#include "tests/sim/sim_ring.h"
+#include "network.h"
+#include "sim_ring.h"
 
 namespace ringpost::sim {
 
@@ -19,9 +19,7 @@ struct SimRing::SimSocket final : EndpointEvents, ListenerEvents {
   void on_writable() override;
   void on_connection() override;
 
-  [[nodiscard]] bool busy() const {
-    return accept != kNone || receive != kNone || send != kNone || connect != kNone;
-  }
+  [[nodiscard]] bool busy() const { return accept != kNone || receive != kNone || send != kNone || connect != kNone; }
   void forget(std::uint32_t slot) {
     for (std::uint32_t* each : {&accept, &receive, &send, &connect})
       if (*each == slot) *each = kNone;

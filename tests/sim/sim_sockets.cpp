@@ -4,15 +4,15 @@
 #include <cstring>
 #include <utility>
 
-#include "tests/sim/sim_ring.h"
-#include "tests/sim/sim_socket.h"
-#include "tests/sim/world.h"
+#include "sim_ring.h"
+#include "sim_socket.h"
+#include "world.h"
 
 namespace ringpost::sim {
 namespace {
 
-constexpr std::size_t kReceiveBuffer = 8192;  // octets, as RingOptions has it
-constexpr int kReceivesPerTurn = 8;           // of one socket
+constexpr std::size_t kReceiveBuffer = 8192;          // octets, as RingOptions has it
+constexpr int kReceivesPerTurn = 8;                   // of one socket
 constexpr char kTakenBack = static_cast<char>(0xDB);  // fills a provided buffer whose handler has returned
 constexpr Duration kSendMost = 30us;
 
@@ -133,9 +133,7 @@ void SimRing::connect(ring::Operation& operation, ring::Socket which, const Sock
   socket(which.fd)->connect = slot_of(operation);
 }
 
-void SimRing::begin_connect(std::uint32_t, Slot& slot) {
-  world_.network().connect(*socket(slot.fd)->end, slot.remote);
-}
+void SimRing::begin_connect(std::uint32_t, Slot& slot) { world_.network().connect(*socket(slot.fd)->end, slot.remote); }
 
 // ---- receive
 
@@ -163,7 +161,8 @@ void SimRing::finish_receive(std::uint32_t index) {
     end.consume(length);
     ++statistics_.completions;
     const bool was_cancelled = slot.cancelled;
-    settle(*slot.operation, {.result = static_cast<int>(length), .received = {scratch_.data(), length}, .final = false});
+    settle(*slot.operation,
+           {.result = static_cast<int>(length), .received = {scratch_.data(), length}, .final = false});
     std::fill(scratch_.begin(), scratch_.end(), kTakenBack);
     if (slot.cancelled && !was_cancelled) return;  // its own readiness is on the way
   }

@@ -1,5 +1,5 @@
 // The story of a simulated run.
-#include "tests/sim/trace.h"
+#include "trace.h"
 
 #include <algorithm>
 #include <cstdio>

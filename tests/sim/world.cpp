@@ -1,5 +1,5 @@
 // The simulated machine: booting, stepping, ending.
-#include "tests/sim/world.h"
+#include "world.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -122,7 +122,8 @@ void World::send_mail(CoreId from, CoreId to, const ring::Mail& mail) {
 }
 
 Duration World::draw(Duration least, Duration most) {
-  return least + Duration{static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>((most - least).count()) + 1))};
+  return least +
+         Duration{static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>((most - least).count()) + 1))};
 }
 
 }  // namespace ringpost::sim

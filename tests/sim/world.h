@@ -22,12 +22,12 @@
 #include <string>
 #include <vector>
 
+#include "disk.h"
+#include "network.h"
 #include "ringpost/ring.h"
-#include "tests/sim/disk.h"
-#include "tests/sim/network.h"
-#include "tests/sim/schedule.h"
-#include "tests/sim/sim_ring.h"
-#include "tests/sim/trace.h"
+#include "schedule.h"
+#include "sim_ring.h"
+#include "trace.h"
 
 namespace ringpost::sim {
 
@@ -72,8 +72,8 @@ class World {
 
   // ---- the end of a process, and the next one. After kill() and lose_power() the rings stand still: destroy all
   // that hangs on them, then boot(). Meanwhile the world may run: peers live on.
-  void kill();                  // kill -9: sockets close, the page cache stays
-  void lose_power(Survivors);   // peers hear nothing, the disk keeps what survives
+  void kill();                 // kill -9: sockets close, the page cache stays
+  void lose_power(Survivors);  // peers hear nothing, the disk keeps what survives
   void boot(unsigned cores);
   void boot() { boot(options_.cores); }
   [[nodiscard]] std::uint64_t life() const { return life_; }  // boots so far

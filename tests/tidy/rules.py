@@ -187,12 +187,12 @@ def sources_listed(tree):
 
 
 def test_names(tree):
-    """A unit test file is named after its room and what it tests."""
+    """A unit test file is named after its room (or the simulated world) and what it tests."""
     wrong = []
     for path in tree.files("tests/unit"):
         if path.suffix == ".cpp" and path.name != "main.cpp":
             found = re.fullmatch(r"([a-z]+)_[a-z0-9_]+_test\.cpp", path.name)
-            if not found or found[1] not in tree.levels:
+            if not found or found[1] not in (*tree.levels, "sim"):
                 wrong.append(f"{tree.name(path)}:1: a unit test is <room>_<thing>_test.cpp")
     return wrong
 

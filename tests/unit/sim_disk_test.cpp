@@ -5,9 +5,9 @@
 #include <set>
 #include <string>
 
-#include "tests/sim/disk.h"
+#include "../sim/disk.h"
 
-using namespace ringpost;
+namespace ringpost {
 using sim::Disk;
 using sim::DiskCall;
 using Open = ring::Files::Open;
@@ -59,7 +59,8 @@ TEST_CASE_FIXTURE(Fixture, "each unsynced sector survives or not by itself") {
   CHECK(disk.contents("/spool/a") == sectors(1, 'b') + sectors(1, 'a') + sectors(1, 'b'));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a sector written twice can come back in any of its versions, but never an older one after a sync") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a sector written twice can come back in any of its versions, but never an older one after a sync") {
   std::set<char> seen;
   for (std::uint64_t bits = 0; bits < 4; ++bits) {
     Fixture other;
@@ -79,7 +80,8 @@ TEST_CASE_FIXTURE(Fixture, "a sector written twice can come back in any of its v
   CHECK(disk.contents("/spool/a") == sectors(1, 'c'));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a durable write does not make its neighbours durable, and outlives an older write in flight") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a durable write does not make its neighbours durable, and outlives an older write in flight") {
   const ring::File file = make_durable("/spool/a", sectors(4, 'a'));
   sim::DiskWork older = disk.begin_write(file, sectors(2, 'b'), 0, false);
   sim::DiskWork durable = disk.begin_write(file, sectors(2, 'c'), Disk::kSector, true);
@@ -203,7 +205,8 @@ TEST_CASE_FIXTURE(Fixture, "the nth call of a kind fails, once, some times or fo
   CHECK(files.list("/spool"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "the power goes in the middle of the nth write: every later call fails, any part may survive") {
+TEST_CASE_FIXTURE(Fixture,
+                  "the power goes in the middle of the nth write: every later call fails, any part may survive") {
   const ring::File file = make_durable("/spool/a", sectors(2, 'a'));
   disk.cut_at(DiskCall::write, 2);
   CHECK(files.write(file, sectors(2, 'b'), 0));
@@ -293,3 +296,5 @@ TEST_CASE("faults that nobody planned come from the seed alone") {
   CHECK(story(1) != story(2));
   CHECK(story(1).contains('-'));
 }
+
+}  // namespace ringpost

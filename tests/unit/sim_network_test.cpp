@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <string>
 
-#include "tests/sim/world.h"
+#include "../sim/world.h"
 
-using namespace ringpost;
+namespace ringpost {
 
 namespace {
 
@@ -176,3 +176,5 @@ TEST_CASE_FIXTURE(Fixture, "a closed listener resets who waits in its queue and 
   call();
   CHECK(world.run_until([&] { return client.error == ECONNREFUSED; }));
 }
+
+}  // namespace ringpost

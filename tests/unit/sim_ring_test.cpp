@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <string>
 
-#include "tests/sim/world.h"
+#include "../sim/world.h"
 
-using namespace ringpost;
+namespace ringpost {
 using ring::Completion;
 
 namespace {
@@ -241,6 +241,26 @@ TEST_CASE("a send that the peer does not take can be cancelled") {
   CHECK(pair.send.last() == -ECANCELED);
 }
 
+TEST_CASE("a loop that was stopped brings back what was in flight before it returns") {
+  sim::World world;
+  ring::Ring& ring = world.ring();
+  Waiter accept;
+  Waiter write;
+  const std::string octets(4096, 'a');
+  struct Stopper {
+    ring::Ring& ring;
+    ring::Timer timer{this, ring::call<&Stopper::stop>};
+    void stop() { ring.stop(); }
+  } stopper{ring};
+  ring.accept(accept.operation, *ring.listen(kHere, {}));
+  ring.write(write.operation, *ring.files().open("/a", ring::Files::Open::create), octets, 0, true);
+  ring.arm(stopper.timer, 1min);
+  ring.run();
+  CHECK(write.results == std::vector<int>{4096});
+  CHECK(accept.results == std::vector<int>{-ECANCELED});
+  CHECK(world.ring().in_flight() == 0);
+}
+
 TEST_CASE("a connect is refused, or cancelled while nobody answers") {
   sim::World world;
   ring::Ring& ring = world.ring();
@@ -264,7 +284,9 @@ TEST_CASE("listeners of all cores share an address; each connection goes to one 
     world.ring(core).accept(accepts[core].operation, *world.ring(core).listen(kHere, {}));
   std::array<Waiter, 30> connects;
   for (Waiter& each : connects) world.ring().connect(each.operation, *world.ring().socket_to(kHere, {}), kHere);
-  const auto accepted = [&] { return accepts[0].results.size() + accepts[1].results.size() + accepts[2].results.size(); };
+  const auto accepted = [&] {
+    return accepts[0].results.size() + accepts[1].results.size() + accepts[2].results.size();
+  };
   CHECK(world.run_until([&] { return accepted() == 30; }));
   for (const Waiter& each : accepts) CHECK(each.results.size() > 2);
   CHECK(world.run_idle());
@@ -340,3 +362,5 @@ TEST_CASE("one seed is one run, another seed is another") {
   CHECK(hash(1) == hash(1));
   CHECK(hash(1) != hash(2));
 }
+
+}  // namespace ringpost
