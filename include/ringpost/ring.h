@@ -48,9 +48,9 @@ struct File {
 
 // What came of an operation.
 struct Completion {
-  int result = 0;      // as the system call: octets, descriptor or 0; -errno when it failed
-  View received;       // receive() only: the octets, in a buffer of the ring; valid until the handler returns
-  bool final = true;   // false: accept() or receive() stays armed and will complete again
+  int result = 0;     // as the system call: octets, descriptor or 0; -errno when it failed
+  View received;      // receive() only: the octets, in a buffer of the ring; valid until the handler returns
+  bool final = true;  // false: accept() or receive() stays armed and will complete again
 };
 
 // One thing the kernel may be doing for an owner: a named member of the owner, which must stay where it is while
@@ -158,13 +158,13 @@ class TimerWheel {
 class Files {
  public:
   enum class Open {
-    read,             // existing, read only
-    read_direct,      // the same, past the page cache where the file system can (else as read)
-    write,            // existing, read and write
-    write_direct,     // the same with O_DIRECT; EINVAL where the file system has none
-    create,           // must not exist yet; read and write
-    append,           // created when missing, 0640; each write goes to the end
-    directory,        // for sync()
+    read,          // existing, read only
+    read_direct,   // the same, past the page cache where the file system can (else as read)
+    write,         // existing, read and write
+    write_direct,  // the same with O_DIRECT; EINVAL where the file system has none
+    create,        // must not exist yet; read and write
+    append,        // created when missing, 0640; each write goes to the end
+    directory,     // for sync()
   };
   struct Space {
     std::uint64_t free_octets = 0;  // that we may use (f_bavail)
@@ -267,9 +267,9 @@ class Ring {
   virtual void read(Operation&, File, Room room, std::uint64_t offset) = 0;
   // durable: RWF_DSYNC, the octets are on the device when it completes. May complete short: result < size.
   virtual void write(Operation&, File, View octets, std::uint64_t offset, bool durable) = 0;
-  virtual void sync(Operation&, File) = 0;                      // fdatasync; fsync for a directory
+  virtual void sync(Operation&, File) = 0;  // fdatasync; fsync for a directory
   virtual void allocate(Operation&, File, std::uint64_t size) = 0;
-  virtual void remove(Operation&, const char* path) = 0;        // unlink; path lives until completion
+  virtual void remove(Operation&, const char* path) = 0;  // unlink; path lives until completion
   virtual void close(File) = 0;
 
   // ---- other threads
@@ -344,11 +344,11 @@ inline constexpr std::size_t kSendPieces = 64;
 // ---- the kernel's implementation
 
 struct RingOptions {
-  unsigned entries = 4096;             // submission queue; completions: 4 times as many
-  unsigned receive_buffers = 1024;     // per core, a power of two
+  unsigned entries = 4096;              // submission queue; completions: 4 times as many
+  unsigned receive_buffers = 1024;      // per core, a power of two
   unsigned receive_buffer_size = 8192;  // octets
-  unsigned operations = 400000;        // most operations in flight: address space, touched on use
-  int pin_to_cpu = -1;                 // -1: not pinned
+  unsigned operations = 400000;         // most operations in flight: address space, touched on use
+  int pin_to_cpu = -1;                  // -1: not pinned
   // Let one receive fill several buffers where the kernel can and can be told when to stop (Linux 6.17): 100 instead
   // of 150 µs of CPU per MiB. Off for comparisons and to test what older kernels do.
   bool bundle_receives = true;

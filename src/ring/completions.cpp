@@ -72,11 +72,16 @@ void KernelRing::complete(const io_uring_cqe& done) {
 
 void KernelRing::complete_slot(std::uint32_t index, const io_uring_cqe& done) {
   switch (slots_[index].kind) {
-    case Kind::accept: return accepted(index, done);
-    case Kind::receive: return received(index, done);
-    case Kind::send: return sent(index, done.res);
-    case Kind::open: return opened(index, done.res);
-    default: return finish(index, done.res);
+    case Kind::accept:
+      return accepted(index, done);
+    case Kind::receive:
+      return received(index, done);
+    case Kind::send:
+      return sent(index, done.res);
+    case Kind::open:
+      return opened(index, done.res);
+    default:
+      return finish(index, done.res);
   }
 }
 

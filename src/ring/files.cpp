@@ -56,9 +56,8 @@ class KernelFiles final : public Files {
   Result<std::size_t> read(File file, Room room, std::uint64_t offset) override {
     std::size_t done = 0;
     while (done < room.size()) {
-      const ssize_t octets = without_interruption([&] {
-        return ::pread(file.fd, room.data() + done, room.size() - done, static_cast<off_t>(offset + done));
-      });
+      const ssize_t octets = without_interruption(
+          [&] { return ::pread(file.fd, room.data() + done, room.size() - done, static_cast<off_t>(offset + done)); });
       if (octets < 0) return fail(errno, "read " + path_of(file));
       if (octets == 0) break;
       done += static_cast<std::size_t>(octets);

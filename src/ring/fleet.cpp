@@ -2,8 +2,8 @@
 // back through the mailbox of the core that asked.
 #include "fleet.h"
 
-#include <csignal>
 #include <pthread.h>
+#include <csignal>
 
 namespace ringpost::ring {
 namespace {
@@ -73,7 +73,8 @@ void Fleet::Shared::help_loop() {
     job->result = job->work();
     job->work = nullptr;  // what it owned goes on this thread
     const Mail done{.kind = kJobDone, .from = job->core, .words = {}, .pointer = job.get()};
-    if (post(job->core, done)) [[maybe_unused]] auto* const on_its_way = job.release();
+    if (post(job->core, done)) [[maybe_unused]]
+      auto* const on_its_way = job.release();
   }
 }
 

@@ -10,11 +10,11 @@
 namespace ringpost::ring {
 namespace {
 
-constexpr unsigned kCompletionsPerEntry = 4;      // completion queue entries for each submission queue entry
-constexpr Duration kFullBoxWait = 1ms;            // how soon letters that found a full box are offered again
-constexpr Duration kBusyPause = 1ms;              // when the kernel has no memory for a new request
-constexpr Duration kDrainBound = 15s;             // after stop(): what is not back by then is given up
-constexpr Duration kCancelAgain = 100ms;          // while draining: ask again for what did not end
+constexpr unsigned kCompletionsPerEntry = 4;  // completion queue entries for each submission queue entry
+constexpr Duration kFullBoxWait = 1ms;        // how soon letters that found a full box are offered again
+constexpr Duration kBusyPause = 1ms;          // when the kernel has no memory for a new request
+constexpr Duration kDrainBound = 15s;         // after stop(): what is not back by then is given up
+constexpr Duration kCancelAgain = 100ms;      // while draining: ask again for what did not end
 constexpr std::uint32_t kLettersPerTurn = 2 * Mailbox::kLetters;  // a flood of letters must not hold up the sockets
 
 Instant read_clock() {
@@ -209,9 +209,9 @@ void KernelRing::after_enter(int result) {
     CHECK(*ring_.cq.koverflow == 0);
   }
   switch (-result) {
-    case ETIME:   // a timer is due
-    case EINTR:   // a signal
-    case EBUSY:   // completions must be taken first: the next turn does
+    case ETIME:  // a timer is due
+    case EINTR:  // a signal
+    case EBUSY:  // completions must be taken first: the next turn does
       return;
     case EAGAIN:  // no memory for a request: its entry is still in the queue
     case ENOMEM: {

@@ -22,13 +22,20 @@ constexpr unsigned kNoWaiting = 1000;  // tries to get a submission entry before
 
 int open_flags(Files::Open mode) {
   switch (mode) {
-    case Files::Open::read: return O_RDONLY;
-    case Files::Open::read_direct: return O_RDONLY | O_DIRECT;
-    case Files::Open::write: return O_RDWR;
-    case Files::Open::write_direct: return O_RDWR | O_DIRECT;
-    case Files::Open::create: return O_RDWR | O_CREAT | O_EXCL;
-    case Files::Open::append: return O_WRONLY | O_CREAT | O_APPEND;
-    case Files::Open::directory: return O_RDONLY | O_DIRECTORY;
+    case Files::Open::read:
+      return O_RDONLY;
+    case Files::Open::read_direct:
+      return O_RDONLY | O_DIRECT;
+    case Files::Open::write:
+      return O_RDWR;
+    case Files::Open::write_direct:
+      return O_RDWR | O_DIRECT;
+    case Files::Open::create:
+      return O_RDWR | O_CREAT | O_EXCL;
+    case Files::Open::append:
+      return O_WRONLY | O_CREAT | O_APPEND;
+    case Files::Open::directory:
+      return O_RDONLY | O_DIRECTORY;
   }
   CHECK(false);
 }
@@ -231,9 +238,8 @@ void KernelRing::resume_accepts() {
 
 void KernelRing::open(Operation& operation, const char* path, Files::Open mode) {
   const std::uint32_t index = start(operation, Kind::open, -1);
-  slots_[index].path = {.path = path,
-                        .flags = file_open_flags(mode),
-                        .direct_if_possible = mode == Files::Open::read_direct};
+  slots_[index].path = {
+      .path = path, .flags = file_open_flags(mode), .direct_if_possible = mode == Files::Open::read_direct};
   queue(index);
 }
 

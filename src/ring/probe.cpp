@@ -105,18 +105,18 @@ struct Needed {
   const char* name;
 };
 constexpr std::array kOperations{
-    Needed{IORING_OP_ACCEPT, "accept"},       Needed{IORING_OP_RECV, "receive"},
-    Needed{IORING_OP_SEND, "send"},           Needed{IORING_OP_SENDMSG, "send of several pieces"},
-    Needed{IORING_OP_CONNECT, "connect"},     Needed{IORING_OP_ASYNC_CANCEL, "cancel"},
-    Needed{IORING_OP_READ, "read"},           Needed{IORING_OP_WRITE, "write"},
-    Needed{IORING_OP_FSYNC, "sync"},          Needed{IORING_OP_FALLOCATE, "allocate"},
-    Needed{IORING_OP_OPENAT, "open"},         Needed{IORING_OP_UNLINKAT, "remove"},
+    Needed{IORING_OP_ACCEPT, "accept"},   Needed{IORING_OP_RECV, "receive"},
+    Needed{IORING_OP_SEND, "send"},       Needed{IORING_OP_SENDMSG, "send of several pieces"},
+    Needed{IORING_OP_CONNECT, "connect"}, Needed{IORING_OP_ASYNC_CANCEL, "cancel"},
+    Needed{IORING_OP_READ, "read"},       Needed{IORING_OP_WRITE, "write"},
+    Needed{IORING_OP_FSYNC, "sync"},      Needed{IORING_OP_FALLOCATE, "allocate"},
+    Needed{IORING_OP_OPENAT, "open"},     Needed{IORING_OP_UNLINKAT, "remove"},
 };
 
-constexpr unsigned kFeatures = IORING_FEAT_NODROP |        // completions are never dropped
-                               IORING_FEAT_SUBMIT_STABLE | // what an entry points at is read when submitted
-                               IORING_FEAT_FAST_POLL |     // sockets wait without a kernel thread each
-                               IORING_FEAT_EXT_ARG;        // the wait has a timeout of its own
+constexpr unsigned kFeatures = IORING_FEAT_NODROP |         // completions are never dropped
+                               IORING_FEAT_SUBMIT_STABLE |  // what an entry points at is read when submitted
+                               IORING_FEAT_FAST_POLL |      // sockets wait without a kernel thread each
+                               IORING_FEAT_EXT_ARG;         // the wait has a timeout of its own
 
 std::string why_no_ring(int error) {
   switch (error) {
@@ -141,8 +141,9 @@ std::string why_no_ring(int error) {
 void find_missing_operations(ProbeRing& probe, std::vector<std::string>& missing) {
   io_uring_probe* const known = io_uring_get_probe_ring(&probe.ring());
   if (known == nullptr) {
-    missing.emplace_back("io_uring cannot say which operations it has: use Linux 6.1 or newer, and allow "
-                         "io_uring_register in a container's seccomp profile.");
+    missing.emplace_back(
+        "io_uring cannot say which operations it has: use Linux 6.1 or newer, and allow "
+        "io_uring_register in a container's seccomp profile.");
     return;
   }
   for (const Needed& needed : kOperations)

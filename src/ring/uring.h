@@ -17,9 +17,9 @@ inline constexpr std::uint16_t kReceiveBundle = 1U << 4;  // IORING_RECVSEND_BUN
 inline void limit_receive_total(io_uring_sqe& sqe, std::uint32_t octets) { sqe.file_index = octets; }
 
 inline constexpr unsigned kSetupFlags =
-    IORING_SETUP_CQSIZE |        // room for completions of many connections in one turn
-    IORING_SETUP_SUBMIT_ALL |    // one refused entry does not hold back those behind it
-    IORING_SETUP_SINGLE_ISSUER | // a ring is its thread's alone: the kernel takes fewer locks
-    IORING_SETUP_DEFER_TASKRUN;  // completions are made when we ask, in one batch, not by interrupts (Linux 6.1)
+    IORING_SETUP_CQSIZE |         // room for completions of many connections in one turn
+    IORING_SETUP_SUBMIT_ALL |     // one refused entry does not hold back those behind it
+    IORING_SETUP_SINGLE_ISSUER |  // a ring is its thread's alone: the kernel takes fewer locks
+    IORING_SETUP_DEFER_TASKRUN;   // completions are made when we ask, in one batch, not by interrupts (Linux 6.1)
 
 }  // namespace ringpost::ring::uring

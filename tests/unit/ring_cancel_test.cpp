@@ -11,11 +11,11 @@
 #include "ring_loop.h"
 #include "ringpost/base/random.h"
 
-using namespace ringpost;
-using namespace ringpost::ring;
-using ringpost::ring::test::piece;
-using ringpost::ring::test::Recorded;
-using ringpost::ring::test::Runner;
+namespace ringpost::ring {
+
+using test::piece;
+using test::Recorded;
+using test::Runner;
 
 TEST_CASE("a waiting receive, accept and send end once with -ECANCELED, after cancel() has returned") {
   Fleet fleet(1, 0);
@@ -253,3 +253,5 @@ TEST_CASE("run() returns with every operation back, also those on helper threads
     ::close(out);
   }
 }
+
+}  // namespace ringpost::ring

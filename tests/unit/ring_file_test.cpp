@@ -13,10 +13,10 @@
 
 #include "ring_loop.h"
 
-using namespace ringpost;
-using namespace ringpost::ring;
-using ringpost::ring::test::Recorded;
-using ringpost::ring::test::Runner;
+namespace ringpost::ring {
+
+using test::Recorded;
+using test::Runner;
 
 namespace {
 
@@ -204,3 +204,5 @@ TEST_CASE("without descriptors the probe says so in words") {
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);
 }
+
+}  // namespace ringpost::ring

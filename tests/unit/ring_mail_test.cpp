@@ -8,10 +8,10 @@
 
 #include "ring_loop.h"
 
-using namespace ringpost;
-using namespace ringpost::ring;
-using ringpost::ring::test::Recorded;
-using ringpost::ring::test::Runner;
+namespace ringpost::ring {
+
+using test::Recorded;
+using test::Runner;
 
 namespace {
 
@@ -207,3 +207,5 @@ TEST_CASE("deferred work runs once a turn, in the order of asking, after the han
   CHECK(first.turns[2] == first.turns[1] + 1);
   CHECK(last.turns[0] == second.turns[0]);
 }
+
+}  // namespace ringpost::ring

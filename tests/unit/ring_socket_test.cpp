@@ -19,13 +19,13 @@
 #include "ring_loop.h"
 #include "ringpost/base/fd.h"
 
-using namespace ringpost;
-using namespace ringpost::ring;
-using ringpost::ring::test::piece;
-using ringpost::ring::test::Recorded;
-using ringpost::ring::test::Runner;
+namespace ringpost::ring {
 
-namespace ringpost::ring::test {
+using test::piece;
+using test::Recorded;
+using test::Runner;
+
+namespace test {
 
 std::pair<int, int> connected_pair() {
   const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -44,7 +44,7 @@ std::pair<int, int> connected_pair() {
   return {in, out};
 }
 
-}  // namespace ringpost::ring::test
+}  // namespace test
 
 namespace {
 
@@ -176,7 +176,9 @@ void reset_by_peer(int fd) {
 
 }  // namespace
 
-TEST_CASE("octets sent in pieces by many clients come back whole and in order") { echo_many(test::small_options(), 20, 100'000); }
+TEST_CASE("octets sent in pieces by many clients come back whole and in order") {
+  echo_many(test::small_options(), 20, 100'000);
+}
 
 TEST_CASE("without bundled receives the same comes back") {
   RingOptions options = test::small_options();
@@ -404,3 +406,5 @@ TEST_CASE("accept goes on by itself when descriptors run out and come back") {
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);
 }
+
+}  // namespace ringpost::ring

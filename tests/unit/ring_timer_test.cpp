@@ -9,8 +9,7 @@
 #include "ringpost/base/random.h"
 #include "ringpost/ring.h"
 
-using namespace ringpost;
-using namespace ringpost::ring;
+namespace ringpost::ring {
 
 namespace {
 
@@ -66,7 +65,8 @@ TEST_CASE("a hundred thousand timers run once each, never early, within a tick, 
     bells.push_back(std::make_unique<Bell>());
     bells.back()->clock = &clock;
     const Duration span = spans[random.below(spans.size())];
-    const Instant due = clock + Duration{static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(span.count())))};
+    const Instant due =
+        clock + Duration{static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(span.count())))};
     wheel.arm(bells.back()->timer, due);
     last = std::max(last, due);
   }
@@ -177,3 +177,5 @@ TEST_CASE("on the kernel's clock a timer is never early and the loop sleeps unti
   CHECK(waiter.rung >= due);
   CHECK(ring->statistics().turns < 20);  // a loop that spins takes thousands
 }
+
+}  // namespace ringpost::ring
