@@ -1,9 +1,9 @@
-// Taking mail in: listeners, connections and the server's side of an SMTP session (RFC 5321, 1870, 2034, 2920, 3030, 3461,
-// 6152, 6531). It ends in a message::Draft and a callback: it does not know the spool.
+// Taking mail in: listeners, connections and the server's side of an SMTP session (RFC 5321, 1870, 2034, 2920, 3030,
+// 3461, 6152, 6531). It ends in a message::Draft and a callback: it does not know the spool.
 //
 // Two layers. Session is a machine without I/O: octets in, octets and wishes out; the same object runs under unit test,
-// dialogue script, fuzzer, simulator and daemon. Receiver (per core) owns listeners and connections, moves octets between
-// ring and sessions, and keeps the limits: sessions, time, errors, and what a session may hold.
+// dialogue script, fuzzer, simulator and daemon. Receiver (per core) owns listeners and connections, moves octets
+// between ring and sessions, and keeps the limits: sessions, time, errors, and what a session may hold.
 //
 // Thread: its core's.
 #pragma once
@@ -48,10 +48,11 @@ class Host {
   virtual ~Host() = default;
   // The calendar's time, for the trace line of a message that is complete.
   [[nodiscard]] virtual WallTime wall() = 0;
-  // A new, empty draft with its id and its content sink; or why not. Called at MAIL: a flood is refused before it costs.
+  // A new, empty draft with its id and its content sink; or why not. Called at MAIL: a flood is refused before it
+  // costs.
   virtual message::Draft* begin(Refused& why) = 0;
-  // The draft is complete: envelope, facts, trace. Answered by Receiver::committed (or Session::committed) with the same
-  // ticket, never from inside this call. The draft is no longer the session's.
+  // The draft is complete: envelope, facts, trace. Answered by Receiver::committed (or Session::committed) with the
+  // same ticket, never from inside this call. The draft is no longer the session's.
   virtual void commit(message::Draft&, Ticket) = 0;
   // Given up (RSET, refusal, break): forget it. It was never said to be taken.
   virtual void abandon(message::Draft&) = 0;
@@ -71,13 +72,13 @@ struct Statistics {
   std::uint64_t connections = 0;
   std::uint64_t sessions = 0;  // now
   std::uint64_t transactions = 0;
-  std::uint64_t messages = 0;  // answered 250
-  std::uint64_t octets = 0;    // of their contents
+  std::uint64_t messages = 0;     // answered 250
+  std::uint64_t octets = 0;       // of their contents
   std::uint64_t refused[6] = {};  // replies by first digit, index 4 and 5
 };
 
-// What the sessions of one core share: the pools that a session takes from only while it has something to keep there (an
-// idle one owns a slot of some 250 octets and its client's name), and their counts.
+// What the sessions of one core share: the pools that a session takes from only while it has something to keep there
+// (an idle one owns a slot of some 250 octets and its client's name), and their counts.
 class Pools {
  public:
   // For at most `sessions` Sessions at the same time. Address space, touched on use.
@@ -94,7 +95,8 @@ class Pools {
 
 class Session {
  public:
-  // The banner is the first output. `config`, `host` and `pools` outlive the session; there is room for it in `pools` (CHECK).
+  // The banner is the first output. `config`, `host` and `pools` outlive the session; there is room for it in `pools`
+  // (CHECK).
   Session(const config::Config& config, const Peer& peer, Host& host, Ticket name, Pools& pools);
   ~Session();  // abandons an open transaction; awaited commits go on
   Session(const Session&) = delete;
@@ -115,8 +117,6 @@ class Session {
   void timed_out();
   // The service goes down: 421 4.3.2 as soon as no transaction is under way (RFC 5321 3.8), at once when idle.
   void drain();
-  // Says "421 4.7.0 text" instead of anything else and ends; right after construction, when the peer is one too many.
-  void turn_away(View text);
 
   // Octets for the peer, in order: the first run of them. They stay where they are until sent(); more may be added
   // behind them meanwhile.
@@ -132,9 +132,11 @@ class Session {
   [[nodiscard]] bool idle() const;
   // How long the peer may now be silent (config's receive timeouts); Duration::max() while it waits for us.
   [[nodiscard]] Duration patience() const;
-  // Changes whenever patience() begins anew: a whole command line, a reply, octets of content. Not with a part of a line.
+  // Changes whenever patience() begins anew: a whole command line, a reply, octets of content. Not with a part of a
+  // line.
   [[nodiscard]] std::uint32_t progress() const;
-  // The number of the content that is under way, from 354 or the first BDAT to its end; 0: none. For the bound on its time.
+  // The number of the content that is under way, from 354 or the first BDAT to its end; 0: none. For the bound on its
+  // time.
   [[nodiscard]] std::uint32_t content() const;
 
  private:
@@ -143,8 +145,8 @@ class Session {
   Parts* parts_;  // in the pool
 };
 
-// How many sessions the process has, over all cores: what limits.sessions and limits.sessions_per_client bound. One for all
-// Receivers of a process. Any thread.
+// How many sessions the process has, over all cores: what limits.sessions and limits.sessions_per_client bound. One for
+// all Receivers of a process. Any thread.
 class Census {
  public:
   enum class Answer : std::uint8_t { taken, too_many, too_many_of_client };

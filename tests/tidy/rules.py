@@ -53,12 +53,6 @@ class Tree:
             return "base" if parts[2] == "base" else path.stem
         return parts[0]
 
-    def own_header(self, path, name):
-        """Whether "name" is a private header that `path` may include: of its own room, or of its own top folder."""
-        own = path.parent if self.place(path) in self.levels else self.top / self.name(path).split("/")[0]
-        found = next((base / name for base in (path.parent, self.top / "src", self.top) if (base / name).exists()), None)
-        return found is not None and found.resolve().is_relative_to(own.resolve())
-
     def includes(self, path):
         text = self.text(path)
         for found in INCLUDE.finditer(text):
@@ -86,7 +80,10 @@ def include_levels(tree):
             where = f"{tree.name(path)}:{line}"
             room = room_of_face(name)
             if room is None:
-                if not tree.own_header(path, name):
+                inside = tree.top / tree.name(path).split("/")[0]
+                beside = (path.parent / name).resolve()
+                if not beside.exists() or not beside.is_relative_to(inside) or (
+                        place in tree.levels and beside.parent != path.parent.resolve()):
                     wrong.append(f'{where}: "{name}" is neither a face nor a header of this folder')
             elif room not in tree.levels:
                 wrong.append(f"{where}: no level for '{room}' in tests/tidy/levels.json")
@@ -146,7 +143,7 @@ def _proved_headers(tree):
         opening = next(iter(tree.includes(path)), (0, False, None))
         if path.suffix != ".cpp" or first is None or opening[2] != first:
             continue
-        for base in (path.parent, tree.top / "include", tree.top / "src"):
+        for base in (path.parent, tree.top / "include"):
             if (base / first).exists():
                 proved.add((base / first).resolve())
     return proved
@@ -159,7 +156,7 @@ def headers_alone(tree):
 
     def compile_alone(path):
         flags = ["-std=c++23", "-O0", "-Wall", "-Wextra", "-fsyntax-only", "-x", "c++", "-I", str(tree.top / "include"),
-                 "-I", str(tree.build), "-I", str(tree.top / "src"), "-I", str(tree.top)]
+                 "-I", str(tree.build)]
         if tree.place(path) == "tests":
             flags.append("-DRINGPOST_WITH_DOCTEST")
         source = f'#include "{path}"\n#include "{path}"\n'
@@ -171,17 +168,18 @@ def headers_alone(tree):
 
 
 def sources_listed(tree):
-    """Each source is built: a room's in its meson.build, the others in one of their top folder; each tool is listed."""
+    """Each source is built: rooms' files in their meson.build, unit tests in theirs, tools in tools/meson.build."""
     wrong = []
     for path in tree.files("src", "tools", "bench", "tests"):
         if path.suffix != ".cpp":
             continue
-        room = tree.place(path) in tree.levels and path.parent != tree.top / "src"
-        where = [path.parent / "meson.build"] if room else sorted((tree.top / tree.name(path).split("/")[0]).rglob("meson.build"))
-        where += [tree.top / "meson.build"] if path.parent == tree.top / "src" else []
-        listed = re.compile(rf"['/]{re.escape(path.name)}'")
-        if not any(meson.exists() and listed.search(meson.read_text()) for meson in where):
-            wrong.append(f"{tree.name(path)}:1: not listed in a meson.build")
+        folder = path.parent
+        while not (folder / "meson.build").exists() and folder != tree.top:
+            folder = folder.parent
+        meson = (tree.top if tree.name(path) == "src/main.cpp" else folder) / "meson.build"
+        name = str(path.relative_to(meson.parent))
+        if not meson.exists() or f"'{name}'" not in meson.read_text():
+            wrong.append(f"{tree.name(path)}:1: not listed in {tree.name(meson) if meson.exists() else 'a meson.build'}")
     for folder in sorted((tree.top / "tools").iterdir()):
         if (folder / "meson.build").exists() and f"'{folder.name}'" not in (tree.top / "tools/meson.build").read_text():
             wrong.append(f"tools/{folder.name}:1: not listed in tools/meson.build")
@@ -203,8 +201,8 @@ WORDS = [  # (pattern, where, what to say); matched on code without comments and
     (re.compile(r"(?<!RINGPOST_)\bCHECK\("), "header", "CHECK is doctest's in a test: headers say RINGPOST_CHECK"),
     (re.compile(r"\bthrow\b"), "src", "no exceptions in src/"),
     (re.compile(r"\bco_(await|yield|return)\b"), "src", "no coroutines in src/"),
-    (re.compile(r"\busing\s+namespace\s+std\s*;"), "all", "names are written out"),
-    (re.compile(r"\busing\s+namespace\s+(?!std::\w+_literals\b)\w+"), "header", "a header opens no namespace for others"),
+    (re.compile(r"\busing\s+namespace\s+(?!std::(chrono_literals|string_view_literals|string_literals)\b)\w+"), "all",
+     "names are written out"),
     (re.compile(r"\bstd::(format|print|println)\b"), "all", "g++ 12 has no std::format: fmt"),
     (re.compile(r"\bassert\s*\(|\bstd::abort\s*\("), "room", "a bug is a CHECK"),
     (re.compile(r"\t"), "all", "a tab"),
