@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -111,12 +112,14 @@ struct Retry {
   Duration expire = 5 * 24h;                            // RFC 5321 4.5.4.1: at least 4-5 days
 };
 
+constexpr std::uint64_t kMemoryOfSession = 8 * kKibi;  // octets of limits.memory, where limits.sessions is not set
+
 struct Limits {
   std::uint64_t memory = 2 * kGibi;
   std::uint32_t queue_messages = 10'000'000;
   std::uint64_t message_size = 50 * kMebi;
-  std::uint32_t recipients = 1000;  // in one transaction; RFC 5321 4.5.3.1.8: at least 100
-  std::uint32_t sessions = 120'000;
+  std::uint32_t recipients = 1000;        // in one transaction; RFC 5321 4.5.3.1.8: at least 100
+  std::uint32_t sessions = 120'000;       // unless the file says so, at most one for each kMemoryOfSession
   std::uint32_t sessions_per_client = 0;  // 0: as many as there are
 };
 
@@ -179,11 +182,13 @@ struct Setting {
   std::string key;     // "listener[2].address"
   std::string value;   // as it would stand in the file
   std::string origin;  // "default", "system", "[deliver]" or "file:line"
+  unsigned line = 0;   // where the file sets it; 0: it does not
 };
 
 // Why a Config is as it is.
 struct Loaded {
   Config config;
+  std::string file;               // as problems name it
   std::vector<Setting> settings;  // each key, in the table's order
   std::vector<Problem> notes;     // no errors: keys without effect yet, routes never reached, …
 };
@@ -256,6 +261,8 @@ struct MemoryLine {
 std::uint64_t total_octets(std::span<const MemoryLine> lines);
 // The visible sum: a line a pool, the total, and what limits.memory leaves or lacks.
 std::string memory_plan_text(std::span<const MemoryLine> lines, std::uint64_t ceiling);
+// What is wrong with limits.memory, if the plan does not fit into it: a relay must not start then.
+std::optional<Problem> memory_problem(const Loaded&, std::span<const MemoryLine> plan);
 
 // "64M", "1536", "5m", "1h30m": as they stand in the file.
 std::string size_text(std::uint64_t octets);

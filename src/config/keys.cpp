@@ -174,7 +174,8 @@ constexpr Key<Config> kRootKeys[] = {
     {{.path = "limits.sessions",
       .text = "Sessions of clients at once, all cores together; further ones are answered 421.",
       .when = When::kRestart,
-      .bounds = {1, 10000000}},
+      .bounds = {1, 10000000},
+      .default_text = "120000, but no more than one for each 8K of limits.memory"},
      [](Config& c) -> auto& { return c.limits.sessions; }},
     {{.path = "limits.sessions_per_client",
       .text = "Sessions at once from one client address; 0: as many as there are.",
@@ -192,8 +193,9 @@ constexpr Key<Config> kRootKeys[] = {
       .needs_port = true},
      [](Config& c) -> auto& { return c.metrics.address; }},
     {{.path = "events.file",
-      .text = "One JSON line for each event is appended here. Empty: none.",
-      .when = When::kRestart,
+      .text =
+          "One JSON line for each event is appended here. SIGHUP opens it again, so it can be rotated. Empty: none.",
+
       .form = Form::kPath},
      [](Config& c) -> auto& { return c.events.file; }},
     {{.path = "tls.certificate",

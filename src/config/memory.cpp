@@ -52,4 +52,15 @@ std::string memory_plan_text(std::span<const MemoryLine> lines, std::uint64_t ce
   return out;
 }
 
+std::optional<Problem> memory_problem(const Loaded& loaded, std::span<const MemoryLine> plan) {
+  const std::uint64_t needed = total_octets(plan);
+  if (needed <= loaded.config.limits.memory) return std::nullopt;
+  Problem problem{loaded.file, 1, "limits.memory", fmt::format("is less than the {} of the pools", rounded(needed)),
+                  fmt::format("expected at least \"{}M\", or fewer limits.sessions or cores", needed / kMebi + 1)};
+  for (const Setting& setting : loaded.settings) {
+    if (setting.key == problem.key && setting.line != 0) problem.line = setting.line;
+  }
+  return problem;
+}
+
 }  // namespace ringpost::config

@@ -140,6 +140,7 @@ Checked Reading::run(View text) {
     return std::unexpected(std::move(report_.problems));
   }
   gather_settings();
+  loaded_.file = report_.file;
   loaded_.notes = std::move(report_.notes);
   return std::move(loaded_);
 }
@@ -218,11 +219,22 @@ void Reading::fill_in() {
                                                          [](char c) { return (c & 0x80) == 0; });
     config.hostname = usable ? surroundings_.hostname : "localhost";
   }
+  if (!lines_.contains("limits.sessions")) {
+    const std::uint64_t room = config.limits.memory / kMemoryOfSession;
+    config.limits.sessions = static_cast<std::uint32_t>(std::min<std::uint64_t>(config.limits.sessions, room));
+  }
   for (Route& route : config.routes) {
     for (SocketAddress& host : route.hosts) {
       if (host.port == 0) host.port = config.deliver.port;
     }
   }
+}
+
+bool delivers_elsewhere(const Config& config) {
+  return std::any_of(config.routes.begin(), config.routes.end(), [](const Route& route) {
+    return std::any_of(route.hosts.begin(), route.hosts.end(),
+                       [](const SocketAddress& host) { return !host.is_loopback(); });
+  });
 }
 
 void Reading::check_whole() {
@@ -238,6 +250,10 @@ void Reading::check_whole() {
                     "names " + std::to_string(config.tls.certificate.size()) + " files and tls.key " +
                         std::to_string(config.tls.key.size()),
                     "expected one key for each certificate");
+  }
+  if (!config.hostname.contains('.') && delivers_elsewhere(config)) {
+    report_.note(line_of("hostname"), "hostname", "is \"" + config.hostname + "\", which is no full name",
+                 "other servers refuse such an EHLO: set hostname to the name of this machine on the Internet");
   }
   if (config.retry.expire < config.retry.schedule.front()) {
     report_.note(line_of("retry.expire"), "retry.expire", "is shorter than the first wait of retry.schedule",
@@ -311,7 +327,9 @@ void Reading::gather_settings() {
   const auto add = [&](const auto& key, const auto& owner, const Lines& lines, const std::string& list) {
     const std::string path(key.about.path);
     const bool inherits = !list.empty() && !key.about.default_text.empty();
-    loaded_.settings.push_back({list + path, text_of(key, owner), origin(path, lines, inherits)});
+    const auto line = lines.find(path);
+    loaded_.settings.push_back(
+        {list + path, text_of(key, owner), origin(path, lines, inherits), line == lines.end() ? 0 : line->second});
   };
   const auto add_entries = [&](const Section& section, const auto& keys, const auto& owners, const auto& lines) {
     for (std::size_t i = 0; i < owners.size(); ++i) {

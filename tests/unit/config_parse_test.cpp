@@ -301,6 +301,18 @@ expire = "1m"
   CHECK(holds(texts[3], "f.toml:16: retry.expire: is shorter than the first wait"));
 }
 
+TEST_CASE("a host name without a dot is noted when mail leaves this machine") {
+  const std::string short_name = "hostname = \"box\"\n" + std::string(kSmallest);
+  CHECK(notes(short_name).empty());
+  CHECK(notes(short_name + "[[route]]\ndomain = \"*\"\nhost = \"127.0.0.1\"\n").empty());
+  const auto texts = notes(short_name + "[[route]]\ndomain = \"*\"\nhost = \"192.0.2.1\"\n");
+  REQUIRE(texts.size() == 1);
+  CHECK(holds(texts[0], "f.toml:1: hostname: is \"box\", which is no full name"));
+  CHECK(notes("hostname = \"[192.0.2.9]\"\n" + std::string(kSmallest) +
+              "[[route]]\ndomain = \"*\"\nhost = \"192.0.2.1\"\n")
+            .empty());
+}
+
 TEST_CASE("deep nesting is refused and does not end the process") {
   std::string deep = "a = ";
   for (int i = 0; i < 100; ++i) deep += "[";

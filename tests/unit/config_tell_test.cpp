@@ -126,6 +126,24 @@ TEST_CASE("the memory plan is a sum that says what is left or missing") {
   CHECK(memory_plan_text(lines, kMebi).find("9.2 MiB are missing") != std::string::npos);
 }
 
+TEST_CASE("a plan that does not fit into limits.memory is a problem at its line") {
+  const std::vector<MemoryLine> plan{{"chunks", 100, kMebi, ""}};
+  CHECK_FALSE(memory_problem(loaded("[limits]\nmemory = \"100M\"\n"), plan));
+  const auto set = memory_problem(loaded("[limits]\nmemory = \"99M\"\n"), plan);
+  REQUIRE(set);
+  CHECK(set->text() ==
+        "f.toml:4: limits.memory: is less than the 100.0 MiB of the pools: expected at least \"101M\", or fewer "
+        "limits.sessions or cores");
+  const std::vector<MemoryLine> vast{{"chunks", 100, kGibi, ""}};
+  CHECK(memory_problem(loaded(""), vast)->line == 1);
+}
+
+TEST_CASE("where the file does not say how many sessions there may be, a small memory has fewer") {
+  CHECK(config("").limits.sessions == 120'000);
+  CHECK(config("[limits]\nmemory = \"64M\"\n").limits.sessions == 8192);
+  CHECK(config("[limits]\nmemory = \"64M\"\nsessions = 50000\n").limits.sessions == 50'000);
+}
+
 TEST_CASE("a sum past all memory does not wrap around") {
   constexpr auto kAll = std::numeric_limits<std::uint64_t>::max();
   const std::vector<MemoryLine> lines{{"a", kAll / 2, 3, ""}, {"b", 1, 1, ""}};
