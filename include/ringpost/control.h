@@ -59,6 +59,7 @@ class Server {
   [[nodiscard]] bool idle() const;
 
  private:
+  friend class ServerSession;
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };

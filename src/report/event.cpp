@@ -1,0 +1,63 @@
+// One event as one JSON line. docs/events.md lists the keys; a test holds it against this.
+#include <algorithm>
+
+#include "ringpost/report.h"
+
+namespace ringpost::report {
+namespace {
+
+// Octets taken of peers' words: a line stays below kEventLine though each octet may become six.
+constexpr std::size_t kPathShown = 600;
+constexpr std::size_t kTextShown = 512;
+
+View name_of(EventType type) {
+  switch (type) {
+    case EventType::reception: return "reception";
+    case EventType::delivery: return "delivery";
+    case EventType::transient_failure: return "transient_failure";
+    case EventType::failure: return "failure";
+    case EventType::refusal: return "refusal";
+    case EventType::removal: return "removal";
+    case EventType::start: return "start";
+    case EventType::stop: return "stop";
+    case EventType::reload: return "reload";
+    case EventType::trouble: return "trouble";
+  }
+  return "trouble";
+}
+
+// An address for people and machines without allocation where it is the common kind.
+void address(JsonLine& json, View key, const SocketAddress& at) {
+  if (at.known()) json.text(key, at.text());
+}
+
+}  // namespace
+
+void write_event(std::string& out, const Event& event, WallTime at, CoreId core) {
+  JsonLine json(out);
+  json.time("time", at).text("type", name_of(event.type));
+  if (event.id.value != 0) {
+    const auto letters = event.id.letters();
+    json.text("id", View{letters.data(), letters.size()});
+  }
+  if (event.has_from || !event.from.empty()) json.text("from", event.from, kPathShown);
+  if (!event.to.empty()) json.text("to", event.to, kPathShown);
+  address(json, "peer", event.peer);
+  if (event.code != 0) json.number("code", std::uint64_t{event.code});
+  if (event.enhanced.given()) {
+    char room[smtp::EnhancedCode::kTextLength];
+    json.text("enhanced", event.enhanced.write(room));
+  }
+  if (!event.text.empty()) json.text("text", event.text, kTextShown);
+  if (event.attempt != 0) json.number("attempt", std::uint64_t{event.attempt});
+  address(json, "source", event.source);
+  if (!event.site.empty()) json.text("site", event.site, kPathShown);
+  if (event.size != 0) json.number("size", event.size);
+  if (event.recipients != 0) json.number("recipients", std::uint64_t{event.recipients});
+  if (event.took >= Duration{0}) json.seconds("took", event.took);
+  if (event.queued >= Duration{0}) json.seconds("queued", event.queued);
+  json.number("core", std::uint64_t{core.value}).end();
+  out.push_back('\n');
+}
+
+}  // namespace ringpost::report
