@@ -73,14 +73,14 @@ void put_two(std::string& out, unsigned value) {
 }  // namespace
 
 void write_date(std::string& out, WallTime at) {
-  using namespace std::chrono;
-  const sys_time<milliseconds> time{milliseconds{at.milliseconds}};
-  const auto day = floor<days>(time);
-  const year_month_day date{day};
-  const hh_mm_ss clock{floor<seconds>(time - day)};
+  namespace chrono = std::chrono;
+  const chrono::sys_time<chrono::milliseconds> time{chrono::milliseconds{at.milliseconds}};
+  const auto day = chrono::floor<chrono::days>(time);
+  const chrono::year_month_day date{day};
+  const chrono::hh_mm_ss clock{chrono::floor<chrono::seconds>(time - day)};
   const int year = static_cast<int>(date.year());
   CHECK(year >= 0 && year <= 9999);
-  out.append(kDays[weekday{day}.c_encoding()]).append(", ");
+  out.append(kDays[chrono::weekday{day}.c_encoding()]).append(", ");
   put_two(out, static_cast<unsigned>(date.day()));
   out.append(" ").append(kMonths[static_cast<unsigned>(date.month()) - 1]).append(" ");
   put_two(out, static_cast<unsigned>(year) / 100);
