@@ -79,7 +79,7 @@ def _violations(rule, files, build):
             path.write_text(text)
         shutil.copy(HERE / "levels.json", pathlib.Path(top) / "tests/tidy/levels.json")
         shutil.copy(HERE.parent.parent / ".clang-format", pathlib.Path(top) / ".clang-format")
-        return rule(rules.Tree(top, build))
+        return rule(rules.Tree(top, build, scratch=top))
 
 
 def _check(rule, build):

@@ -8,6 +8,7 @@ import functools
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 
 from functions import blank, functions
@@ -21,9 +22,10 @@ CODE = (".h", ".cpp")
 class Tree:
     """The files that the rules look at, read once."""
 
-    def __init__(self, top, build):
+    def __init__(self, top, build, scratch=None):
         self.top = pathlib.Path(top)
         self.build = pathlib.Path(build)
+        self.scratch = pathlib.Path(scratch or build) / "tidy"  # where a rule may write
         self.data = json.loads((self.top / "tests/tidy/levels.json").read_text())
         self.levels = self.data["levels"]
 
@@ -53,6 +55,12 @@ class Tree:
             return "base" if parts[2] == "base" else path.stem
         return parts[0]
 
+    def own_header(self, path, name):
+        """Whether "name" is a private header that `path` may include: of its own room, or of its own top folder."""
+        own = path.parent if self.place(path) in self.levels else self.top / self.name(path).split("/")[0]
+        found = next((base / name for base in (path.parent, self.top / "src", self.top) if (base / name).exists()), None)
+        return found is not None and found.resolve().is_relative_to(own.resolve())
+
     def includes(self, path):
         text = self.text(path)
         for found in INCLUDE.finditer(text):
@@ -80,10 +88,7 @@ def include_levels(tree):
             where = f"{tree.name(path)}:{line}"
             room = room_of_face(name)
             if room is None:
-                inside = tree.top / tree.name(path).split("/")[0]
-                beside = (path.parent / name).resolve()
-                if not beside.exists() or not beside.is_relative_to(inside) or (
-                        place in tree.levels and beside.parent != path.parent.resolve()):
+                if not tree.own_header(path, name):
                     wrong.append(f'{where}: "{name}" is neither a face nor a header of this folder')
             elif room not in tree.levels:
                 wrong.append(f"{where}: no level for '{room}' in tests/tidy/levels.json")
@@ -143,7 +148,7 @@ def _proved_headers(tree):
         opening = next(iter(tree.includes(path)), (0, False, None))
         if path.suffix != ".cpp" or first is None or opening[2] != first:
             continue
-        for base in (path.parent, tree.top / "include"):
+        for base in (path.parent, tree.top / "include", tree.top / "src"):
             if (base / first).exists():
                 proved.add((base / first).resolve())
     return proved
@@ -154,32 +159,38 @@ def headers_alone(tree):
     proved = _proved_headers(tree)
     headers = [p for p in tree.code() if p.suffix == ".h" and p.resolve() not in proved and p.parent.name != "pch"]
 
+    compiler = (["ccache"] if shutil.which("ccache") else []) + ["g++"]
+    scratch = tree.scratch
+    scratch.mkdir(parents=True, exist_ok=True)
+
     def compile_alone(path):
-        flags = ["-std=c++23", "-O0", "-Wall", "-Wextra", "-fsyntax-only", "-x", "c++", "-I", str(tree.top / "include"),
-                 "-I", str(tree.build)]
+        name = tree.name(path)
+        source = scratch / (name.replace("/", "-") + ".cpp")
+        source.write_text(f'#include "{path}"\n#include "{path}"\n')
+        flags = ["-std=c++23", "-O0", "-Wall", "-Wextra", "-I", str(tree.top / "include"), "-I", str(tree.build), "-I",
+                 str(tree.top / "src"), "-I", str(tree.top)]
         if tree.place(path) == "tests":
             flags.append("-DRINGPOST_WITH_DOCTEST")
-        source = f'#include "{path}"\n#include "{path}"\n'
-        done = subprocess.run(["g++", *flags, "-"], input=source, capture_output=True, text=True, timeout=120)
-        return [f"{tree.name(path)}:1: does not compile alone:\n{done.stderr[:600]}"] if done.returncode else []
+        done = subprocess.run([*compiler, *flags, "-c", str(source), "-o", str(source.with_suffix(".o"))],
+                              capture_output=True, text=True, timeout=240)
+        return [f"{name}:1: does not compile alone:\n{done.stderr[:600]}"] if done.returncode else []
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         return [line for lines in pool.map(compile_alone, headers) for line in lines]
 
 
 def sources_listed(tree):
-    """Each source is built: rooms' files in their meson.build, unit tests in theirs, tools in tools/meson.build."""
+    """Each source is built: a room's in its meson.build, the others in one of their top folder; each tool is listed."""
     wrong = []
     for path in tree.files("src", "tools", "bench", "tests"):
         if path.suffix != ".cpp":
             continue
-        folder = path.parent
-        while not (folder / "meson.build").exists() and folder != tree.top:
-            folder = folder.parent
-        meson = (tree.top if tree.name(path) == "src/main.cpp" else folder) / "meson.build"
-        name = str(path.relative_to(meson.parent))
-        if not meson.exists() or f"'{name}'" not in meson.read_text():
-            wrong.append(f"{tree.name(path)}:1: not listed in {tree.name(meson) if meson.exists() else 'a meson.build'}")
+        room = tree.place(path) in tree.levels and path.parent != tree.top / "src"
+        where = [path.parent / "meson.build"] if room else sorted((tree.top / tree.name(path).split("/")[0]).rglob("meson.build"))
+        where += [tree.top / "meson.build"] if path.parent == tree.top / "src" else []
+        listed = re.compile(rf"['/]{re.escape(path.name)}'")
+        if not any(meson.exists() and listed.search(meson.read_text()) for meson in where):
+            wrong.append(f"{tree.name(path)}:1: not listed in a meson.build")
     for folder in sorted((tree.top / "tools").iterdir()):
         if (folder / "meson.build").exists() and f"'{folder.name}'" not in (tree.top / "tools/meson.build").read_text():
             wrong.append(f"tools/{folder.name}:1: not listed in tools/meson.build")
@@ -190,7 +201,8 @@ def test_names(tree):
     """A unit test file is named after its room (or the simulated world) and what it tests."""
     wrong = []
     for path in tree.files("tests/unit"):
-        if path.suffix == ".cpp" and path.name != "main.cpp":
+        helper = path.with_suffix(".h").exists()  # what several test files share
+        if path.suffix == ".cpp" and path.name != "main.cpp" and not helper:
             found = re.fullmatch(r"([a-z]+)_[a-z0-9_]+_test\.cpp", path.name)
             if not found or found[1] not in (*tree.levels, "sim"):
                 wrong.append(f"{tree.name(path)}:1: a unit test is <room>_<thing>_test.cpp")
@@ -201,8 +213,8 @@ WORDS = [  # (pattern, where, what to say); matched on code without comments and
     (re.compile(r"(?<!RINGPOST_)\bCHECK\("), "header", "CHECK is doctest's in a test: headers say RINGPOST_CHECK"),
     (re.compile(r"\bthrow\b"), "src", "no exceptions in src/"),
     (re.compile(r"\bco_(await|yield|return)\b"), "src", "no coroutines in src/"),
-    (re.compile(r"\busing\s+namespace\s+(?!std::(chrono_literals|string_view_literals|string_literals)\b)\w+"), "all",
-     "names are written out"),
+    (re.compile(r"\busing\s+namespace\s+std\s*;"), "all", "names are written out"),
+    (re.compile(r"\busing\s+namespace\s+(?!std::\w+_literals\b)\w+"), "header", "a header opens no namespace for others"),
     (re.compile(r"\bstd::(format|print|println)\b"), "all", "g++ 12 has no std::format: fmt"),
     (re.compile(r"\bassert\s*\(|\bstd::abort\s*\("), "room", "a bug is a CHECK"),
     (re.compile(r"\t"), "all", "a tab"),
@@ -231,11 +243,13 @@ def house_words(tree):
 
 
 def openings(tree):
-    """A file opens with a comment that says what it is; a header is included once."""
+    """A file opens with a comment that says what it is, or is the body of a header beside it that does; a header is
+    included once."""
     wrong = []
     for path in tree.code():
         text = tree.text(path)
-        if not text.startswith("// "):
+        says = path.with_suffix(".h") if path.suffix == ".cpp" and path.with_suffix(".h").exists() else path
+        if not text.startswith("// ") and not tree.text(says).startswith("// "):
             wrong.append(f"{tree.name(path)}:1: opens with what it is, owns, and never does")
         if path.suffix == ".h" and "#pragma once" not in text and path.parent.name != "pch":
             wrong.append(f"{tree.name(path)}:1: no #pragma once")
