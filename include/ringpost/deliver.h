@@ -2,10 +2,11 @@
 // callbacks: it does not know the queue, the spool or who decides how many connections there may be.
 //
 // Nested by depth: a Connection (which host next, TCP, time) holds a ClientSession (one SMTP talk: banner, EHLO, the
-// transactions in flight) whose Transactions each hold one Job. ClientSession is a machine without I/O, as receive::Session is.
+// transactions in flight) whose Transactions each hold one Job. ClientSession is a machine without I/O, as
+// receive::Session is.
 //
-// With PIPELINING, MAIL RCPT… DATA go in one send, and the next envelope goes with the body (RFC 2920 3.1: "overlap"); with
-// CHUNKING whole transactions go behind each other, up to kTransactionsInFlight (RFC 3030).
+// With PIPELINING, MAIL RCPT… DATA go in one send, and the next envelope goes with the body (RFC 2920 3.1: "overlap");
+// with CHUNKING whole transactions go behind each other, up to kTransactionsInFlight (RFC 3030).
 //
 // Thread: its core's.
 #pragma once
@@ -63,8 +64,8 @@ class Host {
   virtual void closed(DestinationId) = 0;
   // A connection reached the point where mail can be sent: the destination lives.
   virtual void reached(DestinationId) = 0;
-  // No host of the destination took a connection, or greeted, or said EHLO: the last host's words. A job that waited for it
-  // comes back by returned().
+  // No host of the destination took a connection, or greeted, or said EHLO: the last host's words. A job that waited
+  // for it comes back by returned().
   virtual void unreachable(DestinationId, const message::Outcome&, const Attempt&) = 0;
 };
 
@@ -77,8 +78,8 @@ class Talk {
   virtual void done(Job&) = 0;
   virtual void returned(Job&) = 0;
   virtual void reached() = 0;
-  // output() is worth calling, for a reason that the session's owner did not cause: a content has octets again, or there
-  // is more to do than one turn should take. May come at any time, also from inside another room.
+  // output() is worth calling, for a reason that the session's owner did not cause: a content has octets again, or
+  // there is more to do than one turn should take. May come at any time, also from inside another room.
   virtual void ready() = 0;
 };
 
@@ -90,27 +91,28 @@ class ClientSession {
 
   // Octets from the peer: all are consumed.
   void feed(View input);
-  // What to send now, as pieces in order that stay in place until sent(); empty: nothing to say. Asks Talk::next() for more
-  // work when a transaction may begin. Not called again before sent().
+  // What to send now, as pieces in order that stay in place until sent(); empty: nothing to say. Asks Talk::next() for
+  // more work when a transaction may begin. Not called again before sent().
   std::span<const iovec> output();
   void sent(std::size_t octets);  // all of what output() gave
   // There may be work: output() is worth calling.
   [[nodiscard]] bool can_take_work() const;
   // The connection is over: gives each job its outcomes or back, by how far it was. `why` ("connection reset by peer")
-  // stands in the outcomes, unless the session ended by itself and has a better reason. The kernel reads nothing of what
-  // output() gave any more. Ends the session.
+  // stands in the outcomes, unless the session ended by itself and has a better reason. The kernel reads nothing of
+  // what output() gave any more. Ends the session.
   void broken(View why);
   // patience() passed without progress(): QUIT when idle(), else the session has ended().
   void timed_out();
   // No new transaction; QUIT when the ones in flight are done.
   void quit();
-  [[nodiscard]] bool ended() const;       // close the connection once output is sent
-  [[nodiscard]] bool idle() const;        // greeted, no transaction in flight
-  [[nodiscard]] bool usable() const;      // greeted, and not ending
+  [[nodiscard]] bool ended() const;         // close the connection once output is sent
+  [[nodiscard]] bool idle() const;          // greeted, no transaction in flight
+  [[nodiscard]] bool usable() const;        // greeted, and not ending
   [[nodiscard]] Duration patience() const;  // for the reply or the progress that is due (RFC 5321 4.5.3.2)
   // Grows with each whole reply and each send: a peer that drips octets makes none.
   [[nodiscard]] std::uint64_t progress() const;
   [[nodiscard]] std::size_t in_flight() const;  // jobs it holds
+  static std::size_t octets_each();             // of memory that one takes, for the memory plan
   // Why the greeting or EHLO failed, if it did: the peer's words.
   [[nodiscard]] bool refused(message::Outcome&) const;
 
@@ -124,29 +126,34 @@ struct Statistics {
   std::uint64_t open = 0;         // now
   std::uint64_t connect_failures = 0;
   std::uint64_t transactions = 0;
-  std::uint64_t delivered = 0;    // recipients
+  std::uint64_t delivered = 0;  // recipients
   std::uint64_t later = 0;
   std::uint64_t never = 0;
-  std::uint64_t octets = 0;       // of contents sent
+  std::uint64_t octets = 0;  // of contents sent
 };
 
+// Host is called from the ring's turns only, never from inside these functions; from inside Host's, any of these may be
+// called.
 class Deliverer {
  public:
   Deliverer(ring::Ring&, std::shared_ptr<const config::Config>, Host&);
   ~Deliverer();
 
-  // Opens one more connection to the destination; its lease was taken. It asks for jobs when it can send. The route is copied.
+  // Opens one more connection to the destination; its lease was taken. It asks for jobs when it can send. The route is
+  // copied.
   void open(DestinationId, const route::Route&);
-  // There are jobs. True when a connection of the destination has room and will ask this turn; false: all are busy, or none.
+  // There are jobs. True when a connection of the destination has room and will ask this turn; false: all are busy, or
+  // none.
   bool wake(DestinationId);
-  // Gives back `count` connections: idle ones at once, others when their transactions in flight are done.
+  // Gives back `count` connections, those counted that are being given back already: idle ones at once, then those not
+  // greeted yet, others when their transactions in flight are done.
   void yield(DestinationId, std::uint32_t count);
   [[nodiscard]] std::uint32_t connections(DestinationId) const;
   [[nodiscard]] std::uint32_t connecting(DestinationId) const;  // of them: not greeted yet
   void reconfigure(std::shared_ptr<const config::Config>);
   // No new transactions; idle connections QUIT; the others when done.
   void drain();
-  // Breaks every connection: jobs get their outcomes or come back.
+  // Breaks every connection: jobs get their outcomes or come back, in the turns that follow.
   void abort();
   [[nodiscard]] bool idle() const;  // no connection left, no operation in the kernel
   [[nodiscard]] const Statistics& statistics() const;

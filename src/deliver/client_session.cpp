@@ -3,7 +3,7 @@
 #include <cstring>
 #include <utility>
 
-#include "machine.h"
+#include "deliver/machine.h"
 
 namespace ringpost::deliver {
 
@@ -83,6 +83,8 @@ std::uint64_t ClientSession::progress() const { return parts_->progress; }
 
 std::size_t ClientSession::in_flight() const { return parts_->count; }
 
+std::size_t ClientSession::octets_each() { return sizeof(Parts); }
+
 bool ClientSession::refused(message::Outcome& outcome) const {
   if (parts_->how != End::refused) return false;
   outcome = parts_->reason();
@@ -93,25 +95,34 @@ bool ClientSession::refused(message::Outcome& outcome) const {
 
 Duration ClientSession::Parts::patience() const {
   switch (phase) {
-    case Phase::banner: return timeouts.banner;
+    case Phase::banner:
+      return timeouts.banner;
     case Phase::say_ehlo:
     case Phase::ehlo:
     case Phase::say_helo:
-    case Phase::helo: return timeouts.helo;
+    case Phase::helo:
+      return timeouts.helo;
     case Phase::quitting:
-    case Phase::ended: return timeouts.quit;
-    case Phase::ready: break;
+    case Phase::ended:
+      return timeouts.quit;
+    case Phase::ready:
+      break;
   }
   if (count == 0) return timeouts.idle;
   const Transaction* const t = awaiting();
   if (t == nullptr) return timeouts.data_block;
   switch (t->awaited()) {
     case Step::rset:
-    case Step::mail: return timeouts.mail;
-    case Step::rcpt: return timeouts.rcpt;
-    case Step::data: return timeouts.data_init;
-    case Step::content: return t->content_complete ? timeouts.data_done : timeouts.data_block;
-    case Step::over: break;
+    case Step::mail:
+      return timeouts.mail;
+    case Step::rcpt:
+      return timeouts.rcpt;
+    case Step::data:
+      return timeouts.data_init;
+    case Step::content:
+      return t->content_complete ? timeouts.data_done : timeouts.data_block;
+    case Step::over:
+      break;
   }
   return timeouts.data_block;
 }
@@ -138,23 +149,34 @@ const Transaction* ClientSession::Parts::awaiting() const {
 
 View ClientSession::Parts::awaited_name() const {
   switch (phase) {
-    case Phase::banner: return "the banner";
+    case Phase::banner:
+      return "the banner";
     case Phase::say_ehlo:
-    case Phase::ehlo: return "EHLO";
+    case Phase::ehlo:
+      return "EHLO";
     case Phase::say_helo:
-    case Phase::helo: return "HELO";
-    case Phase::quitting: return "QUIT";
+    case Phase::helo:
+      return "HELO";
+    case Phase::quitting:
+      return "QUIT";
     case Phase::ready:
-    case Phase::ended: break;
+    case Phase::ended:
+      break;
   }
   const Transaction* const t = awaiting();
   switch (t == nullptr ? Step::over : t->awaited()) {
-    case Step::rset: return "RSET";
-    case Step::mail: return "MAIL FROM";
-    case Step::rcpt: return "RCPT TO";
-    case Step::data: return "DATA";
-    case Step::content: return t->content_complete ? "the end of the content" : "a part of the content";
-    case Step::over: break;
+    case Step::rset:
+      return "RSET";
+    case Step::mail:
+      return "MAIL FROM";
+    case Step::rcpt:
+      return "RCPT TO";
+    case Step::data:
+      return "DATA";
+    case Step::content:
+      return t->content_complete ? "the end of the content" : "a part of the content";
+    case Step::over:
+      break;
   }
   return count > 0 ? "the peer to take the content" : "nothing";
 }
@@ -225,7 +247,8 @@ void ClientSession::Parts::end(End why, std::uint16_t code, smtp::EnhancedCode e
 }
 
 // Each job gets what it has not got, by how far it was:
-// - begun on a connection that had been waiting for work, and the peer said nothing since it: the peer had closed before
+// - begun on a connection that had been waiting for work, and the peer said nothing since it: the peer had closed
+// before
 //   (RFC 5321 3.8 allows it at any time); all go back untouched;
 // - the peer said 421: it has done nothing that stands behind that reply, so what was behind goes back;
 // - the oldest one that is open failed: later. So each connection that breaks ends at least one attempt, and no job

@@ -1,6 +1,7 @@
-// What one send carries: pieces in order, as the kernel wants them. Commands and small segments are copied together into
-// one text buffer, so that they cost one piece; larger segments are only pointed at. It owns the text and the array; the
-// session that fills it keeps both untouched while the kernel sends. It never asks whether what it is given makes sense.
+// What one send carries: pieces in order, as the kernel wants them. Commands and small segments are copied together
+// into one text buffer, so that they cost one piece; larger segments are only pointed at. It owns the text and the
+// array; the session that fills it keeps both untouched while the kernel sends. It never asks whether what it is given
+// makes sense.
 #pragma once
 
 #include <array>
@@ -23,7 +24,8 @@ class Gather {
   static constexpr std::size_t kLongestCommand = smtp::kCommandLine + 512;
   // A burst of eight transactions with their trace lines, and room for the longest command behind them.
   static constexpr std::size_t kTextOctets = 8192;
-  // Segments below this are copied: cheaper than a piece of their own, and a body that is all dots cannot cut a send small.
+  // Segments below this are copied: cheaper than a piece of their own, and a body that is all dots cannot cut a send
+  // small.
   static constexpr std::size_t kCopyBelow = 288;
   // No further segment is begun past this. It must leave within the time for one block (RFC 5321 4.5.3.2.5, 3 minutes):
   // a peer that takes less than 1.5 KiB a second is treated as gone.
@@ -44,7 +46,7 @@ class Gather {
 
   // Copies `text`; what is put without a segment between goes as one piece.
   void put(View text) {
-    CHECK(text.size() <= kTextOctets - text_used_);
+    RINGPOST_CHECK(text.size() <= kTextOctets - text_used_);
     char* const at = text_.data() + text_used_;
     std::memcpy(at, text.data(), text.size());
     text_used_ += text.size();
@@ -70,7 +72,7 @@ class Gather {
 
  private:
   void add_piece(char* at, std::size_t size) {
-    CHECK(pieces_ < array_.size());
+    RINGPOST_CHECK(pieces_ < array_.size());
     array_[pieces_++] = {at, size};
   }
 

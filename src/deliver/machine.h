@@ -1,6 +1,6 @@
 // What a ClientSession is made of: its phase, the transactions in flight, the reader of replies and what goes out next.
-// One class in three files by what moves it: client_session.cpp (the public face, the phases, the end), replies.cpp (what
-// the peer says) and writing.cpp (what we say). It does no I/O and reads no clock.
+// One class in three files by what moves it: client_session.cpp (the public face, the phases, the end), replies.cpp
+// (what the peer says) and writing.cpp (what we say). It does no I/O and reads no clock.
 //
 //                    2xx               5xx             2xx
 //   banner ─────> say_ehlo ─> ehlo ─────────> say_helo ─> helo ─┐
@@ -19,10 +19,10 @@
 #include <initializer_list>
 #include <utility>
 
-#include "gather.h"
+#include "deliver/gather.h"
+#include "deliver/transaction.h"
+#include "deliver/verdict.h"
 #include "ringpost/deliver.h"
-#include "transaction.h"
-#include "verdict.h"
 
 namespace ringpost::deliver {
 
@@ -31,8 +31,8 @@ enum class Phase : std::uint8_t { banner, say_ehlo, ehlo, say_helo, helo, ready,
 // RCPTs in one transaction at most; further recipients go in the next one. RFC 5321 4.5.3.1.8: each server takes 100;
 // those that take no more say so, and the session keeps to what it learns.
 inline constexpr std::size_t kRecipientsPerTransaction = 1000;
-// A content above this goes in chunks of this size, so that a refusal is heard before all of it is sent, and because some
-// servers hold a whole chunk in memory.
+// A content above this goes in chunks of this size, so that a refusal is heard before all of it is sent, and because
+// some servers hold a whole chunk in memory.
 inline constexpr std::uint64_t kChunkOctets = 1024 * 1024;
 // Jobs found unfit for the peer in one call of output(), before other sessions have their turn.
 inline constexpr std::size_t kUnfitPerOutput = 64;
@@ -122,7 +122,7 @@ struct ClientSession::Parts {
   bool output_pending = false;  // output() was given and not sent() yet
   bool pipelining = false;      // offered and wanted
   bool chunking = false;
-  bool content_failed = false;  // of the one being written: it ends when those before it are answered
+  bool content_failed = false;        // of the one being written: it ends when those before it are answered
   bool peer_has_transaction = false;  // the peer may be inside one of ours that has ended: RSET first
   smtp::Capabilities capabilities;
   smtp::ReplyReader reader;

@@ -2,12 +2,12 @@
 // answers. RFC 5321 4.2.1: the first digit decides; verdict.cpp knows the exceptions.
 #include <algorithm>
 
-#include "machine.h"
+#include "deliver/machine.h"
 
 namespace ringpost::deliver {
 namespace {
 
-constexpr std::uint16_t kBye = 421;          // RFC 5321 3.8: at any time, as the answer to anything or to nothing
+constexpr std::uint16_t kBye = 421;  // RFC 5321 3.8: at any time, as the answer to anything or to nothing
 constexpr std::uint16_t kOutOfOrder = 503;
 constexpr smtp::EnhancedCode kBroken{4, 5, 0};
 
@@ -26,14 +26,21 @@ struct CodeText {
 void ClientSession::Parts::on_reply(const smtp::Reply& reply) {
   if (reply.code == kBye) return on_bye(reply);
   switch (phase) {
-    case Phase::banner: return on_banner(reply);
-    case Phase::ehlo: return on_ehlo(reply);
-    case Phase::helo: return on_helo(reply);
-    case Phase::ready: return on_transaction_reply(reply);
-    case Phase::quitting: return end(End::quit, {}, {});
+    case Phase::banner:
+      return on_banner(reply);
+    case Phase::ehlo:
+      return on_ehlo(reply);
+    case Phase::helo:
+      return on_helo(reply);
+    case Phase::ready:
+      return on_transaction_reply(reply);
+    case Phase::quitting:
+      return end(End::quit, {}, {});
     case Phase::say_ehlo:
-    case Phase::say_helo: return on_unasked(reply);
-    case Phase::ended: return;
+    case Phase::say_helo:
+      return on_unasked(reply);
+    case Phase::ended:
+      return;
   }
 }
 
@@ -89,16 +96,15 @@ void ClientSession::Parts::unexpected(const smtp::Reply& reply, View command) {
       {"unexpected reply to ", command, ": ", CodeText{reply.code}.view(), " ", reply.text});
 }
 
-// Nothing was asked, unless it is a refusal of the content that is just being sent: each command before it was answered,
-// so it can mean nothing else. The content cannot be ended then, so the connection is.
+// Nothing was asked, unless it is a refusal of the content that is just being sent: each command before it was
+// answered, so it can mean nothing else. The content cannot be ended then, so the connection is.
 void ClientSession::Parts::on_unasked(const smtp::Reply& reply) {
   Transaction* const t = writing();
   if (t != nullptr && t->inside_content() && (reply.later() || reply.never())) {
     settle_accepted(*t, refusal(reply));
     return end(End::bye, reply.code, refusal(reply).enhanced, {reply.text});
   }
-  end(End::nonsense, reply.code, kBroken,
-      {"a reply nobody asked for: ", CodeText{reply.code}.view(), " ", reply.text});
+  end(End::nonsense, reply.code, kBroken, {"a reply nobody asked for: ", CodeText{reply.code}.view(), " ", reply.text});
 }
 
 // ---- transactions
@@ -113,11 +119,20 @@ void ClientSession::Parts::on_transaction_reply(const smtp::Reply& reply) {
       t->rset_owed = false;  // whatever it says: MAIL will tell
       if (reply.go_on()) unexpected(reply, "RSET");
       break;
-    case Step::mail: on_mail(*t, reply); break;
-    case Step::rcpt: on_rcpt(*t, reply); break;
-    case Step::data: on_data(*t, reply); break;
-    case Step::content: on_content(*t, reply); break;
-    case Step::over: break;
+    case Step::mail:
+      on_mail(*t, reply);
+      break;
+    case Step::rcpt:
+      on_rcpt(*t, reply);
+      break;
+    case Step::data:
+      on_data(*t, reply);
+      break;
+    case Step::content:
+      on_content(*t, reply);
+      break;
+    case Step::over:
+      break;
   }
   retire_finished();
   end_failed_content();

@@ -1,6 +1,6 @@
-// One message on its way through one SMTP session: what was written of it, which replies are owed for that, and how each
-// recipient stands. Plain state with the questions one asks of it; Machine writes and reads. A slot is used over and over
-// and keeps its memory.
+// One message on its way through one SMTP session: what was written of it, which replies are owed for that, and how
+// each recipient stands. Plain state with the questions one asks of it; Machine writes and reads. A slot is used over
+// and over and keeps its memory.
 //
 // Two things go through the same dialogue at different times, so there are two positions:
 //
@@ -35,18 +35,18 @@ struct Transaction {
 
   // ---- written
   Step step = Step::over;
-  std::size_t next_asked = 0;        // position from which the next recipient to ask for is looked for
-  std::size_t asked = 0;             // recipients in this transaction
-  bool began_idle = false;           // on a connection that had waited for work, after other messages
+  std::size_t next_asked = 0;  // position from which the next recipient to ask for is looked for
+  std::size_t asked = 0;       // recipients in this transaction
+  bool began_idle = false;     // on a connection that had waited for work, after other messages
   bool began_writing = false;
-  bool content_complete = false;     // its last octet and its end were written
-  bool in_output = false;            // the kernel may be reading its pieces
-  std::uint64_t content_size = 0;    // octets of the source
-  std::uint64_t content_left = 0;    // of them: not written yet
-  std::uint64_t chunk_left = 0;      // of them: in the chunk that was announced (RFC 3030)
-  View piece;                        // what is left of the piece pulled last
-  std::size_t piece_size = 0;        // of that piece when it was pulled
-  std::size_t to_release = 0;        // octets of pieces whose end stands in the output
+  bool content_complete = false;   // its last octet and its end were written
+  bool in_output = false;          // the kernel may be reading its pieces
+  std::uint64_t content_size = 0;  // octets of the source
+  std::uint64_t content_left = 0;  // of them: not written yet
+  std::uint64_t chunk_left = 0;    // of them: in the chunk that was announced (RFC 3030)
+  View piece;                      // what is left of the piece pulled last
+  std::size_t piece_size = 0;      // of that piece when it was pulled
+  std::size_t to_release = 0;      // octets of pieces whose end stands in the output
   smtp::DotStuffer stuffer;
 
   // ---- awaited
@@ -54,13 +54,13 @@ struct Transaction {
   bool mail_owed = false;
   bool data_owed = false;
   std::size_t rcpts_owed = 0;
-  std::size_t contents_owed = 0;     // the final dot, or chunks
-  std::size_t next_answered = 0;     // position from which the recipient of the next RCPT reply is looked for
-  bool answered = false;             // some reply has come
+  std::size_t contents_owed = 0;  // the final dot, or chunks
+  std::size_t next_answered = 0;  // position from which the recipient of the next RCPT reply is looked for
+  bool answered = false;          // some reply has come
   bool mail_accepted = false;
-  bool envelope_refused = false;     // MAIL was refused, or DATA was
-  bool go_ahead = false;             // 354 has come
-  bool content_refused = false;      // a chunk was
+  bool envelope_refused = false;  // MAIL was refused, or DATA was
+  bool go_ahead = false;          // 354 has come
+  bool content_refused = false;   // a chunk was
 
   // A new message in this slot.
   void begin(Job& its) {

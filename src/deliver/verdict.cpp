@@ -1,5 +1,5 @@
 // Replies into outcomes.
-#include "verdict.h"
+#include "deliver/verdict.h"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 // content; it waits for a reply where the dialogue asks for it, for the source, or for the next send.
 #include <algorithm>
 
-#include "machine.h"
+#include "deliver/machine.h"
 
 namespace ringpost::deliver {
 namespace {
@@ -28,12 +28,14 @@ void ClientSession::Parts::write_all() {
       phase = extended ? Phase::ehlo : Phase::helo;
       return;
     }
-    case Phase::ready: return write_transactions();
+    case Phase::ready:
+      return write_transactions();
     case Phase::banner:
     case Phase::ehlo:
     case Phase::helo:
     case Phase::quitting:
-    case Phase::ended: return;
+    case Phase::ended:
+      return;
   }
 }
 
@@ -129,12 +131,18 @@ void ClientSession::Parts::refuse_unfit(Transaction& t) {
 bool ClientSession::Parts::write_step(Transaction& t) {
   if (!pipelining && t.owes_reply()) return false;
   switch (t.step) {
-    case Step::rset: return write_rset(t);
-    case Step::mail: return write_mail(t);
-    case Step::rcpt: return write_recipients(t);
-    case Step::data: return write_data(t);
-    case Step::content: return write_content(t);
-    case Step::over: break;
+    case Step::rset:
+      return write_rset(t);
+    case Step::mail:
+      return write_mail(t);
+    case Step::rcpt:
+      return write_recipients(t);
+    case Step::data:
+      return write_data(t);
+    case Step::content:
+      return write_content(t);
+    case Step::over:
+      break;
   }
   return false;
 }
@@ -161,7 +169,7 @@ bool ClientSession::Parts::write_mail(Transaction& t) {
   const bool eight_bit = t.job->facts->eight_bit || envelope.body == smtp::BodyType::eight_bit_mime;
   if (eight_bit && capabilities.eight_bit_mime) out.put(" BODY=8BITMIME");  // RFC 6152 2
   if (envelope.smtputf8 && capabilities.smtputf8) out.put(" SMTPUTF8");     // RFC 6531 3.4
-  if (capabilities.dsn) {  // RFC 3461 5.2.1
+  if (capabilities.dsn) {                                                   // RFC 3461 5.2.1
     if (envelope.ret == smtp::DsnReturn::full) out.put(" RET=FULL");
     if (envelope.ret == smtp::DsnReturn::headers) out.put(" RET=HDRS");
     if (!envelope.envid().empty()) {
@@ -280,7 +288,8 @@ bool ClientSession::Parts::write_chunks(Transaction& t) {
     if (t.chunk_left == 0 && !announce_chunk(t)) return t.step == Step::over;
     while (t.chunk_left > 0) {
       if (!out.fits_segment() || (t.piece.empty() && !pull(t))) return false;
-      const View segment = t.piece.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(t.piece.size(), t.chunk_left)));
+      const View segment =
+          t.piece.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(t.piece.size(), t.chunk_left)));
       out.add(segment);
       t.in_output = true;
       t.piece.remove_prefix(segment.size());
@@ -326,8 +335,8 @@ bool ClientSession::Parts::pull(Transaction& t) {
   return true;
 }
 
-// A content that broke off must not look whole to the peer: the connection is broken instead, once the transactions before
-// it have their replies.
+// A content that broke off must not look whole to the peer: the connection is broken instead, once the transactions
+// before it have their replies.
 void ClientSession::Parts::end_failed_content() {
   if (content_failed && writing() == &at(0)) end(End::content, {4, 3, 0}, {"the content could not be read"});
 }

@@ -22,7 +22,7 @@ constexpr Stage kStages[] = {Stage::banner, Stage::ehlo, Stage::mail,    Stage::
 constexpr Fault kFaults[] = {Fault::drop,     Fault::later, Fault::never, Fault::bye,   Fault::hang,
                              Fault::nonsense, Fault::drip,  Fault::early, Fault::go_on, Fault::done};
 const char* const kStageNames[] = {"banner", "EHLO", "MAIL", "RCPT", "DATA", "content", "end", "RSET", "QUIT"};
-const char* const kFaultNames[] = {"none", "drop",     "4xx",  "5xx",   "421",   "hang",
+const char* const kFaultNames[] = {"none",     "drop", "4xx",   "5xx", "421", "hang",
                                    "nonsense", "drip", "early", "3xx", "2xx"};
 
 // How the first letter may come out of it, as prefixes of its outcome; "returned" and "none" (not taken) too.
@@ -45,17 +45,26 @@ std::string expected(Stage stage, Fault fault, bool chunking) {
   if (stage == Stage::content && fault != Fault::drop && fault != Fault::hang) return "delivered";
   if (greeting) return fault == Fault::never && stage == Stage::ehlo ? "" : fault == Fault::early ? "" : "none";
   switch (fault) {
-    case Fault::never: return "never 550 5.7.1 go away";
-    case Fault::later: return "later 450 4.3.2 try again";
-    case Fault::bye: return "later 421 4.3.2 closing";
-    case Fault::drop: return "later 0 4.4.2 connection closed";
+    case Fault::never:
+      return "never 550 5.7.1 go away";
+    case Fault::later:
+      return "later 450 4.3.2 try again";
+    case Fault::bye:
+      return "later 421 4.3.2 closing";
+    case Fault::drop:
+      return "later 0 4.4.2 connection closed";
     case Fault::hang:
-    case Fault::drip: return "later 0 4.4.2 timed out";
-    case Fault::nonsense: return "later 0 4.5.0";
-    case Fault::go_on: return stage == Stage::data ? "delivered" : "later 334 4.5.0 unexpected reply";
-    case Fault::done: return "later 250 4.5.0 unexpected reply";
+    case Fault::drip:
+      return "later 0 4.4.2 timed out";
+    case Fault::nonsense:
+      return "later 0 4.5.0";
+    case Fault::go_on:
+      return stage == Stage::data ? "delivered" : "later 334 4.5.0 unexpected reply";
+    case Fault::done:
+      return "later 250 4.5.0 unexpected reply";
     case Fault::early:
-    case Fault::none: return "";  // by where the extra reply hits
+    case Fault::none:
+      return "";  // by where the extra reply hits
   }
   return "";
 }
@@ -80,8 +89,8 @@ TEST_CASE("each stage, each fault, each way of talking") {
       for (const Fault fault : kFaults)
         for (const int from : {1, 2})
           for (const std::size_t segment : {SIZE_MAX, std::size_t{1}}) {
-            const bool once = stage == Stage::banner || stage == Stage::ehlo || stage == Stage::quit ||
-                              stage == Stage::content;
+            const bool once =
+                stage == Stage::banner || stage == Stage::ehlo || stage == Stage::quit || stage == Stage::content;
             if (once && from > 1) continue;
             const bool chunking = View{way.capabilities}.find("CHUNKING") != View::npos;
             INFO(std::string(way.name), ", ", std::string(kStageNames[static_cast<int>(stage)]), ", ",

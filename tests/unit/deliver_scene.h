@@ -106,10 +106,11 @@ enum class Fault { none, drop, later, never, bye, hang, nonsense, drip, early, g
 // A strict server: octets in, octets out.
 class Server {
  public:
-  std::string capabilities = "PIPELINING\r\nCHUNKING\r\nSIZE 100000000\r\n8BITMIME\r\nSMTPUTF8\r\nDSN\r\nENHANCEDSTATUSCODES";
+  std::string capabilities =
+      "PIPELINING\r\nCHUNKING\r\nSIZE 100000000\r\n8BITMIME\r\nSMTPUTF8\r\nDSN\r\nENHANCEDSTATUSCODES";
   Stage fault_stage = Stage::banner;
   Fault fault = Fault::none;
-  int fault_from = 1;  // how manieth time the stage is reached
+  int fault_from = 1;                      // how manieth time the stage is reached
   std::size_t recipients_most = SIZE_MAX;  // 452 4.5.3 after so many in one transaction
   bool opens_data_always = false;          // 354 although no recipient is left (RFC 2920 3.1)
 

@@ -1,4 +1,4 @@
-// The scene and the server of the client session's tests.
+// The scene and the server of the client session's tests, and that the server notices what a client must not do.
 #include "deliver_scene.h"
 
 #include <doctest/doctest.h>
@@ -115,17 +115,32 @@ bool Server::faulty(Stage stage) {
 std::string Server::reply(Stage stage, std::string normal) {
   if (!faulty(stage)) return normal;
   switch (fault) {
-    case Fault::none: return normal;
-    case Fault::drop: closed = true; return {};
-    case Fault::later: return "450 4.3.2 try again\r\n";
-    case Fault::never: return "550 5.7.1 go away\r\n";
-    case Fault::bye: closed = true; return "421 4.3.2 closing\r\n";
-    case Fault::hang: silent = true; return {};
-    case Fault::nonsense: return "HTTP/1.1 400 Bad Request\r\n";
-    case Fault::drip: silent = true; return normal.substr(0, 2);  // and no more, in effect
-    case Fault::early: return normal + "250 2.0.0 and one more\r\n";
-    case Fault::go_on: return "334 go on\r\n";
-    case Fault::done: return "250 2.0.0 done\r\n";
+    case Fault::none:
+      return normal;
+    case Fault::drop:
+      closed = true;
+      return {};
+    case Fault::later:
+      return "450 4.3.2 try again\r\n";
+    case Fault::never:
+      return "550 5.7.1 go away\r\n";
+    case Fault::bye:
+      closed = true;
+      return "421 4.3.2 closing\r\n";
+    case Fault::hang:
+      silent = true;
+      return {};
+    case Fault::nonsense:
+      return "HTTP/1.1 400 Bad Request\r\n";
+    case Fault::drip:
+      silent = true;
+      return normal.substr(0, 2);  // and no more, in effect
+    case Fault::early:
+      return normal + "250 2.0.0 and one more\r\n";
+    case Fault::go_on:
+      return "334 go on\r\n";
+    case Fault::done:
+      return "250 2.0.0 done\r\n";
   }
   return normal;
 }
@@ -312,6 +327,19 @@ void run(Scene& scene, Server& server, std::size_t segment) {
     }
   }
   FAIL("no end");
+}
+
+TEST_CASE("the server of these tests notices each breach of the protocol") {
+  for (const View said :
+       {View{"MAIL FROM:<a@b>\r\nMAIL FROM:<a@b>\r\n"}, View{"MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nDATA\r\nx"},
+        View{"QUIT\r\nNOOP\r\n"}, View{"HELP\r\n"}}) {
+    Server server;
+    server.greet();
+    server.take("EHLO x\r\n");
+    CHECK(server.breaches.empty());
+    server.take(said);
+    CHECK_FALSE(server.breaches.empty());
+  }
 }
 
 }  // namespace ringpost::deliver::test

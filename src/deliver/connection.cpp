@@ -1,0 +1,305 @@
+// A connection's life, from its first host to its last completion.
+#include "deliver/connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "deliver/pool.h"
+
+namespace ringpost::deliver {
+namespace {
+
+constexpr smtp::EnhancedCode kNoAnswer{4, 4, 1};
+constexpr smtp::EnhancedCode kOurSystem{4, 3, 0};
+
+View words(int error) {
+  const char* const text = strerrordesc_np(error);
+  return text != nullptr ? text : "unknown error";
+}
+
+// Where this machine has run out of something, or forbids it: no word about the destination.
+bool is_local(int error) {
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EADDRNOTAVAIL:  // no local port left
+    case EADDRINUSE:
+    case EPERM:  // a local packet filter
+    case EACCES:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Connection::Connection(Pool& pool, Destination& destination, std::shared_ptr<const route::Route> route)
+    : pool_(pool), destination_(destination), route_(std::move(route)) {
+  wake();
+}
+
+void Connection::wake() { pool_.ring().defer(turn_); }
+
+void Connection::leave() {
+  leaving_ = true;
+  if (phase_ == Phase::talking && reached_) session_->quit();
+  if (phase_ == Phase::connecting || (phase_ == Phase::talking && !reached_)) close("not needed any more");
+  wake();
+}
+
+void Connection::abort() {
+  leaving_ = true;
+  if (phase_ == Phase::connecting || phase_ == Phase::talking) close("this relay goes down");
+  wake();
+}
+
+void Connection::on_turn() {
+  switch (phase_) {
+    case Phase::fresh:
+      return leaving_ ? pool_.retire(*this, destination_) : try_host();
+    case Phase::connecting:
+      return;
+    case Phase::talking:
+      return pump();
+    case Phase::closing:
+      if (!in_kernel()) after_close();
+      return;
+  }
+}
+
+bool Connection::in_kernel() const { return connect_.in_kernel() || receive_.in_kernel() || send_.in_kernel(); }
+
+// ---- hosts
+
+// Begins with the host whose turn it is, or says that there is none left. Only from a turn: it may end this object.
+void Connection::try_host() {
+  for (; host_index_ < route_->hosts.size() && !local_failure_; ++host_index_) {
+    begun_at_ = pool_.ring().now();
+    const Result<ring::Socket> made = pool_.ring().socket_to(host(), SocketAddress{});
+    if (!made) {
+      note_connect_failure(made.error().code);
+      if (local_failure_) break;
+      continue;
+    }
+    socket_ = *made;
+    phase_ = Phase::connecting;
+    pool_.ring().connect(connect_, socket_, host());
+    return set_deadline(pool_.config().deliver.timeouts.connect);
+  }
+  give_up();
+}
+
+void Connection::give_up() {
+  if (route_->hosts.empty()) note_failure(finding({4, 4, 4}, "the destination has no hosts"));
+  host_index_ = std::min(host_index_, route_->hosts.size() - std::size_t{!route_->hosts.empty()});
+  pool_.host().unreachable(destination_.id, last_, attempt(begun_at_));
+  pool_.retire(*this, destination_);
+}
+
+void Connection::note_failure(const message::Outcome& outcome) {
+  last_text_.assign(outcome.text.substr(0, message::State::kTextLimit));
+  last_ = outcome;
+  last_.text = last_text_;
+}
+
+void Connection::note_connect_failure(int error) {
+  ++pool_.statistics().connect_failures;
+  local_failure_ = is_local(error);
+  std::string text = local_failure_ ? "this host cannot connect to " : "connect to ";
+  text.append(host().text()).append(": ").append(words(error));
+  note_failure(finding(local_failure_ ? kOurSystem : kNoAnswer, text));
+}
+
+void Connection::on_connect(const ring::Completion& done) {
+  if (phase_ == Phase::closing) return close_if_quiet();
+  if (done.result == 0) return begin_talk();
+  error_ = -done.result;
+  close(words(error_));
+}
+
+void Connection::begin_talk() {
+  phase_ = Phase::talking;
+  ++pool_.statistics().connections;
+  source_ = pool_.ring().local_address(socket_).value_or(SocketAddress{});
+  session_.emplace(pool_.config().hostname, route_->manners, pool_.config().deliver.timeouts, *this);
+  progress_ = 0;
+  send_failed_ = false;
+  pool_.ring().receive(receive_, socket_);
+  set_deadline(session_->patience());
+}
+
+// ---- talking
+
+void Connection::on_receive(const ring::Completion& done) {
+  if (phase_ == Phase::closing) return close_if_quiet();
+  if (!done.received.empty()) {
+    session_->feed(done.received);
+    wake();
+  }
+  if (!done.final) return;
+  if (send_failed_) return close(why_);
+  close(done.result == 0 ? View{"connection closed by the peer"} : words(-done.result));
+}
+
+void Connection::on_send(const ring::Completion& done) {
+  const bool whole = done.result >= 0 && static_cast<std::size_t>(done.result) == sending_;
+  sending_ = 0;
+  if (phase_ == Phase::closing) return close_if_quiet();
+  if (whole) {
+    session_->sent(static_cast<std::size_t>(done.result));
+    return wake();
+  }
+  send_failed_ = true;
+  why_ = done.result < 0 ? words(-done.result) : View{"connection broken while sending"};
+  if (!receive_.in_kernel()) return close(why_);
+  set_deadline(kLastWords);
+}
+
+// Everything that this turn asked for, in one send.
+void Connection::pump() {
+  if (send_failed_) {
+    if (session_->ended()) close(why_);
+    return;
+  }
+  bool said = false;
+  if (!send_.in_kernel() && !session_->ended()) {
+    const std::span<const iovec> pieces = session_->output();
+    if (phase_ != Phase::talking) return;  // core ended this while it was asked for work
+    for (const iovec& piece : pieces) sending_ += piece.iov_len;
+    said = !pieces.empty();
+    if (said) pool_.ring().send(send_, socket_, pieces);
+  }
+  if (session_->ended()) return close({});
+  // A peer that drips octets makes no progress, so its time runs on.
+  if (said || session_->progress() != progress_) set_deadline(session_->patience());
+}
+
+void Connection::set_deadline(Duration patience) {
+  deadline_ = pool_.ring().now() + patience;
+  if (session_) progress_ = session_->progress();
+  for (std::size_t i = 0; i < begun_count_; ++i) deadline_ = std::min(deadline_, begun_[i].at + kLongestAttempt);
+  // Deadlines mostly move on with each turn: the timer stays where it is and looks when it fires.
+  if (!timer_.armed() || timer_.due() > deadline_) pool_.ring().arm(timer_, deadline_);
+}
+
+void Connection::on_timer() {
+  const Instant now = pool_.ring().now();
+  if (now < deadline_) return pool_.ring().arm(timer_, deadline_);
+  switch (phase_) {
+    case Phase::fresh:
+    case Phase::closing:
+      return;
+    case Phase::connecting:
+      error_ = ETIMEDOUT;
+      return close(words(error_));
+    case Phase::talking:
+      break;
+  }
+  if (send_failed_) return close(why_);
+  session_->timed_out();
+  set_deadline(session_->patience());
+  wake();
+}
+
+// ---- the end
+
+// What is in the kernel is called back; the rest comes in after_close().
+void Connection::close(View why) {
+  if (phase_ == Phase::closing) return;
+  if (why.data() != why_.data()) why_.assign(why);
+  phase_ = Phase::closing;
+  timer_.disarm();
+  for (ring::Operation* operation : {&connect_, &receive_, &send_})
+    if (operation->in_kernel()) pool_.ring().cancel(*operation);
+  close_if_quiet();
+}
+
+void Connection::close_if_quiet() {
+  if (!in_kernel()) wake();
+}
+
+// Nothing of this connection is in the kernel: jobs go back, the socket goes, and the next host has its turn if this
+// one never came so far that mail could be sent. Only from a turn.
+void Connection::after_close() {
+  pool_.ring().close(std::exchange(socket_, {}));
+  if (session_) {
+    session_->broken(why_);
+    message::Outcome refused;
+    if (session_->refused(refused)) note_failure(refused);
+    session_.reset();
+  } else if (!leaving_) {
+    note_connect_failure(error_);
+  }
+  CHECK(begun_count_ == 0);
+  if (reached_ || leaving_) return pool_.retire(*this, destination_);
+  ++host_index_;
+  phase_ = Phase::fresh;
+  try_host();
+}
+
+// ---- what the session says, told to core
+
+Attempt Connection::attempt(Instant since) const {
+  Attempt out{.host = {}, .source = source_, .site = route_->name, .took = pool_.ring().now() - since};
+  if (!route_->hosts.empty()) out.host = host();
+  return out;
+}
+
+Connection::Begun& Connection::begun(const Job& job) {
+  for (std::size_t i = 0; i < begun_count_; ++i)
+    if (begun_[i].job == &job) return begun_[i];
+  check_failed("a job that this connection has not taken", std::source_location::current());
+}
+
+Connection::Begun Connection::forget(const Job& job) { return std::exchange(begun(job), begun_[--begun_count_]); }
+
+Job* Connection::next() {
+  if (leaving_) return nullptr;
+  Job* const job = pool_.host().next(destination_.id);
+  if (job == nullptr) return nullptr;
+  CHECK(begun_count_ < begun_.size());
+  begun_[begun_count_++] = {job, pool_.ring().now()};
+  ++pool_.statistics().transactions;
+  return job;
+}
+
+void Connection::outcome(Job& job, std::uint32_t recipient, const message::Outcome& outcome) {
+  using Kind = message::Outcome::Kind;
+  Begun& taken = begun(job);
+  Statistics& statistics = pool_.statistics();
+  switch (outcome.kind) {
+    case Kind::delivered:
+      ++statistics.delivered;
+      taken.delivered = true;
+      break;
+    case Kind::later:
+      ++statistics.later;
+      break;
+    case Kind::never:
+      ++statistics.never;
+      break;
+  }
+  pool_.host().outcome(job, recipient, outcome, attempt(taken.at));
+}
+
+void Connection::done(Job& job) {
+  if (forget(job).delivered) pool_.statistics().octets += job.content->size();
+  pool_.host().done(job);
+}
+
+void Connection::returned(Job& job) {
+  forget(job);
+  pool_.host().returned(job);
+}
+
+void Connection::reached() {
+  reached_ = true;
+  pool_.host().reached(destination_.id);
+}
+
+}  // namespace ringpost::deliver
