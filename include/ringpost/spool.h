@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 
+#include "ringpost/base/limits.h"
 #include "ringpost/base/list.h"
 #include "ringpost/message.h"
 #include "ringpost/ring.h"
@@ -25,13 +26,13 @@
 namespace ringpost::spool {
 
 inline constexpr Duration kCommitInterval = 20ms;             // longest wait of an outcome for its batch
-inline constexpr std::size_t kBatchLimit = 1024 * 1024;       // octets of one batch; a batch in flight is one write
+inline constexpr std::size_t kBatchLimit = kCommitBufferSize;  // octets of one batch; a batch in flight is one write
 inline constexpr std::size_t kGatherLimit = 256 * 1024;       // octets of a content kept in memory and in the log
-inline constexpr std::size_t kBlock = 4096;                   // alignment of batches, unit of O_DIRECT
+inline constexpr std::size_t kBlock = kDiskBlock;             // alignment of batches, unit of O_DIRECT
 
 struct Options {
   std::string directory;
-  std::uint64_t segment_size = 64ULL << 20;   // octets, a multiple of kBlock, at least 4 * kBatchLimit
+  std::uint64_t segment_size = kSegmentSize;  // octets, a multiple of kBlock, at least 64 KiB; below 4 * kBatchLimit batches shrink
   std::uint64_t reserve = 256ULL << 20;       // octets kept free on the file system: below it mail is refused
   std::size_t body_chunks = 4096;             // pool of this core, RINGPOST_BODY_CHUNK_SIZE octets each
   std::size_t messages = 10'000'000;          // index entries of this core: address space, touched on use
@@ -73,7 +74,9 @@ class Commit : public Link<Commit> {
 
  private:
   friend class Spool;
+  friend class Store;
   friend class Log;
+  void complete(Message& message, const Result<void>& result) { done_(owner_, message, result); }
   void* owner_;
   Done done_;
   Message* message_ = nullptr;
@@ -90,8 +93,11 @@ class Load : public Link<Load> {
  private:
   friend class Spool;
   friend class Loader;
+  void complete(Result<Message*> result) { done_(owner_, std::move(result)); }
   void* owner_;
   Done done_;
+  SpoolId id_;
+  bool content_ = false;
 };
 
 // Reads a content out: the trace line, then the octets that came. For content in memory it never waits; a large one is
@@ -134,6 +140,7 @@ struct Statistics {
   std::uint64_t segments_recycled = 0;
   std::uint64_t chunks_free = 0;
   std::uint64_t chunks_total = 0;
+  std::uint64_t damaged_messages = 0;    // found damaged while running
 };
 
 class Spool {
@@ -167,8 +174,12 @@ class Spool {
   // failed, the record that ends it. Durable within kCommitInterval plus one write. `commit` may be null.
   void save(Message&, Commit* commit);
 
-  // Ends a message that cannot be loaded (EBADMSG), on an operator's word. False: no such message.
+  // Ends a message by its id alone, whatever its recipients' state and also when it is damaged: an operator's remove. Durable as
+  // save(). False: no such message. One that is in memory stays readable for its holders.
   bool discard(SpoolId);
+  // Whether outcomes can be kept now. False (a full disk ate the reserve, or the spool has stopped): start no attempt; saves
+  // already asked for wait. on_relief tells when to look again.
+  [[nodiscard]] bool takes_outcomes() const;
 
   // Each live message, in no order; `id` stays valid only if nothing is saved or committed meanwhile.
   void for_each(const std::function<void(SpoolId, bool any_open)>&) const;
@@ -197,8 +208,8 @@ struct Dump {
   const message::Envelope* envelope = nullptr;
   const message::State* state = nullptr;
   const message::ContentFacts* facts = nullptr;
-  View trace;
-  std::function<Result<void>(const std::function<void(View)>&)> content;  // pushes the content's octets
+  View trace = {};
+  std::function<Result<void>(const std::function<void(View)>&)> content = {};  // pushes the content's octets
 };
 Result<Recovery> read_logs(ring::Files&, const std::string& directory, const std::function<void(const Dump&)>&);
 

@@ -1,0 +1,152 @@
+// What is accepted is kept, and found again as it was.
+#include <doctest/doctest.h>
+
+#include "spool_scene.h"
+
+using namespace ringpost;
+using namespace ringpost::spool;
+using namespace ringpost::spool::test;
+
+TEST_CASE("an accepted message survives a power loss with its octets, envelope and state") {
+  Scene scene;
+  scene.open();
+  const std::string content = octets(5000, 1);
+  const SpoolId id = scene.accept(content, 3);
+  REQUIRE(id.value != 0);
+  scene.crash(sim::survive_none());
+  scene.open();
+  REQUIRE(scene.found.size() == 1);
+  const Found& found = scene.found.at(id);
+  CHECK(found.from == "from@test.example");
+  CHECK(found.recipients == std::vector<std::string>{"to0@example.org", "to1@example.org", "to2@example.org"});
+  REQUIRE(found.state.size() == 3);
+  CHECK(found.state[0].status == message::Status::open);
+  CHECK(scene.content_of(id) == content);
+}
+
+TEST_CASE("a message just accepted is warm until its last holder lets go") {
+  Scene scene;
+  scene.options.segment_size = 1 << 20;
+  scene.open();
+  const std::string content = octets(40'000, 2);
+  Message* message = scene.draft(content);
+  REQUIRE(message != nullptr);
+  REQUIRE(scene.commit(*message));
+  CHECK(scene.spool->warm(message->id));
+  CHECK(message->content_in_memory());
+  const auto reads = scene.world.disk().calls(sim::DiskCall::read);
+  CHECK(scene.content_of(message->id) == content);
+  CHECK(scene.world.disk().calls(sim::DiskCall::read) == reads);
+  const SpoolId id = message->id;
+  message->release();
+  CHECK_FALSE(scene.spool->warm(id));
+  CHECK(scene.content_of(id) == content);
+  CHECK(scene.world.disk().calls(sim::DiskCall::read) > reads);
+}
+
+TEST_CASE("a commit completes only after the write that covers it") {
+  Scene scene;
+  scene.open();
+  Message* message = scene.draft(octets(100, 3));
+  const auto durable = scene.world.disk().calls(sim::DiskCall::write);
+  REQUIRE(scene.commit(*message));
+  CHECK(scene.world.disk().calls(sim::DiskCall::write) > durable);
+  message->release();
+}
+
+TEST_CASE("the content of every size comes back: empty, one octet, around chunk and block, and the largest gathered") {
+  Scene scene;
+  scene.options.segment_size = 8 << 20;
+  scene.open();
+  std::map<SpoolId, std::string> all;
+  for (const std::size_t size : {0UL, 1UL, 4095UL, 4096UL, 4097UL, 16383UL, 16384UL, 16385UL, 100'000UL, 262'144UL}) {
+    const std::string content = octets(size, size);
+    const SpoolId id = scene.accept(content);
+    REQUIRE(id.value != 0);
+    all[id] = content;
+  }
+  CHECK(scene.spool->statistics().large_octets_written == 0);
+  scene.crash(sim::survive_none());
+  scene.open();
+  CHECK(scene.found.size() == all.size());
+  for (const auto& [id, content] : all) CHECK((scene.content_of(id) == content));
+}
+
+TEST_CASE("a settled recipient stays settled, and the last one ends the message") {
+  Scene scene;
+  scene.open();
+  const SpoolId id = scene.accept(octets(300, 4), 2);
+  auto message = scene.load(id);
+  REQUIRE(message);
+  REQUIRE(scene.settle(**message, 1, message::Status::delivered));
+  (*message)->release();
+  scene.crash(sim::survive_none());
+  scene.open();
+  REQUIRE(scene.found.contains(id));
+  CHECK(scene.found.at(id).state[0].status == message::Status::open);
+  CHECK(scene.found.at(id).state[1].status == message::Status::delivered);
+  message = scene.load(id);
+  REQUIRE(message);
+  CHECK((*message)->state.at(1).status == message::Status::delivered);
+  REQUIRE(scene.settle(**message, 0, message::Status::delivered));
+  (*message)->release();
+  CHECK(scene.load(id).error().code == ENOENT);
+  CHECK(scene.spool->size() == 0);
+  scene.crash(sim::survive_none());
+  scene.open();
+  CHECK(scene.found.empty());
+}
+
+TEST_CASE("a message with a failed recipient stays for the operator, who may discard it") {
+  Scene scene;
+  scene.open();
+  const SpoolId id = scene.accept(octets(300, 4));
+  auto message = scene.load(id);
+  REQUIRE(message);
+  REQUIRE(scene.settle(**message, 0, message::Status::failed));
+  (*message)->release();
+  scene.crash(sim::survive_none());
+  scene.open();
+  REQUIRE(scene.found.contains(id));
+  CHECK(scene.spool->discard(id));
+  CHECK_FALSE(scene.spool->discard(id));
+  CHECK(scene.load(id).error().code == ENOENT);
+  scene.run_until([&] { return scene.spool->idle(); });
+  CHECK(scene.spool->size() == 0);
+  scene.crash(sim::survive_none());
+  scene.open();
+  CHECK(scene.found.empty());
+}
+
+TEST_CASE("an abandoned draft leaves nothing, and its id does not come again") {
+  Scene scene;
+  scene.open();
+  Message* draft = scene.draft(octets(1000, 5));
+  const SpoolId given = draft->id;
+  draft->release();
+  const SpoolId id = scene.accept(octets(10, 6));
+  CHECK(id > given);
+  scene.kill();
+  scene.open();
+  CHECK(scene.found.size() == 1);
+  CHECK(scene.accept(octets(10, 7)) > id);
+}
+
+TEST_CASE("recovery gives the messages in the order of their acceptance") {
+  Scene scene;
+  scene.open();
+  std::vector<SpoolId> ids;
+  for (std::uint64_t i = 0; i < 60; ++i) ids.push_back(scene.accept(octets(3000, i)));
+  scene.kill();
+  scene.open();
+  CHECK(scene.order == ids);
+  CHECK(scene.recovery.messages == 60);
+  CHECK(scene.recovery.damaged_batches == 0);
+}
+
+TEST_CASE("a second process is refused") {
+  Scene scene;
+  const auto first = lock(scene.world.disk().files(), "/spool");
+  REQUIRE(first);
+  CHECK(lock(scene.world.disk().files(), "/spool").error().code == EWOULDBLOCK);
+}
