@@ -318,6 +318,7 @@ DiskWork Disk::begin_write(ring::File file, View octets, std::uint64_t offset, b
     if (fault == 0 && length > kSector && faults_.short_write > 0 && random_.chance(faults_.short_write, kMillion))
       length = (1 + static_cast<std::size_t>(random_.below(length / kSector - 1))) * kSector;
     work.result = fault != 0 ? fault : full ? -ENOSPC : static_cast<int>(length);
+    if (lie_ == DiskLie::drops_some && random_.chance(1, 200)) return work;
     if (length > 0 && (fault == 0 || fault == -EIO)) put(inode, offset, octets.substr(0, length), work);
   }
   return work;
@@ -352,6 +353,7 @@ int Disk::allocate(ring::File file, std::uint64_t size) {
 
 void Disk::finish(DiskWork& work) {
   if (off_ || !inodes_.contains(work.inode)) return;
+  if (lie_ == DiskLie::not_durable && work.call != DiskCall::read) return;
   Inode& inode = node(work.inode);
   if (work.call == DiskCall::read) {
     if (work.result > 0) inode.current.read(work.offset, work.room);

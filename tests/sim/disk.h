@@ -70,6 +70,13 @@ struct DiskTiming {
   Duration stall_most = 2s;
 };
 
+// A disk that does not do what it says, for canaries.
+enum class DiskLie : std::uint8_t {
+  no,
+  not_durable,  // a durable write or a sync completes, and nothing was made durable
+  drops_some,   // one write in 200 is said to be done, and is not
+};
+
 // A call between its two halves.
 struct DiskWork {
   int result = 0;  // what it will complete with: as the system call, or -errno
@@ -99,6 +106,7 @@ class Disk {
   void set_capacity(std::uint64_t octets) { capacity_ = octets; }
   [[nodiscard]] DiskFaults& faults() { return faults_; }
   [[nodiscard]] DiskTiming& timing() { return timing_; }
+  void lie(DiskLie how) { lie_ = how; }
   // O_DIRECT is refused with EINVAL, as on tmpfs of old kernels.
   void refuse_direct(bool on) { refuse_direct_ = on; }
 
@@ -199,6 +207,7 @@ class Disk {
   std::uint64_t capacity_ = std::uint64_t{1} << 40;
   bool refuse_direct_ = false;
   bool off_ = false;
+  DiskLie lie_ = DiskLie::no;
   Cut cut_;
   std::vector<Planned> planned_;
   std::array<std::uint64_t, kDiskCalls> counts_{};

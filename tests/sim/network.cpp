@@ -37,12 +37,17 @@ std::size_t Endpoint::write(View octets) {
     network_->deliver(to, std::string(octets.substr(at, length)));
     at += length;
   }
+  written_ += n;
   return n;
 }
 
 void Endpoint::consume(std::size_t octets) {
   CHECK(octets <= readable().size());
   taken_ += octets;
+  if (other_) {
+    auto& read = other_->read_by_other_;
+    read.emplace_back((read.empty() ? 0 : read.back().first) + octets, network_->schedule_.now());
+  }
   if (taken_ == arrived_.size()) {
     arrived_.clear();
     taken_ = 0;
@@ -52,6 +57,12 @@ void Endpoint::consume(std::size_t octets) {
   network_->schedule_.after(network_->latency(), [writer = other_] {
     if (writer->events_ != nullptr && !writer->closed_) writer->events_->on_writable();
   });
+}
+
+std::optional<Instant> Endpoint::read_by_other(std::uint64_t octets) const {
+  for (const auto& [total, when] : read_by_other_)
+    if (total >= octets) return when;
+  return std::nullopt;
 }
 
 void Endpoint::shutdown_write() {

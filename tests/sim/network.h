@@ -13,7 +13,9 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ringpost/ring.h"
@@ -67,6 +69,9 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   [[nodiscard]] int error() const { return error_; }  // errno, 0: none; what arrived before may still be read
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] bool can_write() const { return connected_ && !shut_ && !closed_ && error_ == 0; }
+  [[nodiscard]] std::uint64_t written() const { return written_; }  // octets so far
+  // When the owner of the other end had consumed the first `octets` of them: what it has seen for sure.
+  [[nodiscard]] std::optional<Instant> read_by_other(std::uint64_t octets) const;
   void shutdown_write();
   void close();      // also detaches
   void reset();      // the same with a reset for the other end
@@ -83,9 +88,11 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   std::shared_ptr<Endpoint> other_;
   EndpointEvents* events_ = nullptr;
   std::string arrived_;
-  std::size_t taken_ = 0;           // of arrived_
-  std::size_t on_the_way_ = 0;      // octets that the other end wrote and that have not arrived
-  Instant last_arrival_;            // of what the other end sent: nothing overtakes
+  std::size_t taken_ = 0;       // of arrived_
+  std::size_t on_the_way_ = 0;  // octets that the other end wrote and that have not arrived
+  std::uint64_t written_ = 0;
+  std::vector<std::pair<std::uint64_t, Instant>> read_by_other_;  // octets in all, and when it was so many
+  Instant last_arrival_;                                          // of what the other end sent: nothing overtakes
   std::int64_t vanish_after_ = -1;  // segments until this connection goes silent; -1: never
   bool blocked_ = false;            // write() took less than it was given
   bool connected_ = false;

@@ -116,6 +116,7 @@ void World::in_this_life(Instant when, Schedule::Event event, Schedule::Weight w
 
 void World::send_mail(CoreId from, CoreId to, const ring::Mail& mail) {
   CHECK(to.value < cores());
+  if (options_.letters_lost > 0 && random_.chance(options_.letters_lost, 1'000'000)) return;
   Instant& last = mail_at_[std::size_t{from.value} * cores() + to.value];
   last = std::max(last, now() + draw(Duration{0}, options_.mail_most));
   in_this_life(last, [this, to, mail] { ring(to.value).take_mail(mail); });

@@ -39,6 +39,7 @@ class World {
     WallTime wall{1'764'064'800'000};  // 2025-11-25T10:00:00Z
     Duration mail_most = 200us;        // between cores
     Duration help_most = 30ms;         // from help() to its completion
+    unsigned letters_lost = 0;         // in a million; for a canary: the real box loses none
   };
   // Boots at once.
   World() : World(Options{}) {}
