@@ -2,6 +2,7 @@
 // then what no single key can check. Owns nothing that outlives the call; never touches the disk.
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
 #include "reader.h"
 #include "ringpost/base/limits.h"
@@ -135,8 +136,9 @@ Checked Reading::run(View text) {
     check_whole();
   }
   if (!report_.problems.empty()) {
-    std::stable_sort(report_.problems.begin(), report_.problems.end(),
-                     [](const Problem& a, const Problem& b) { return a.line < b.line; });
+    std::sort(report_.problems.begin(), report_.problems.end(), [](const Problem& a, const Problem& b) {
+      return std::tie(a.line, a.key, a.what) < std::tie(b.line, b.key, b.what);
+    });
     return std::unexpected(std::move(report_.problems));
   }
   gather_settings();
