@@ -18,6 +18,7 @@
 
 #include "ringpost/config.h"
 #include "ringpost/message.h"
+#include "ringpost/policy.h"
 #include "ringpost/ring.h"
 #include "ringpost/smtp.h"
 
@@ -66,6 +67,7 @@ struct Peer {
   SocketAddress client;
   SocketAddress listener;
   config::ListenerKind kind = config::ListenerKind::kRelay;
+  policy::Verdict verdict;  // of policy::may_connect: a refusal is said instead of the banner, and ends the session
 };
 
 struct Statistics {
@@ -141,20 +143,24 @@ class Session {
 
  private:
   friend class Pools;
+  friend class Receiver;  // its memory plan
   struct Parts;
   Parts* parts_;  // in the pool
 };
 
-// How many sessions the process has, over all cores: what limits.sessions and limits.sessions_per_client bound. One for
-// all Receivers of a process. Any thread.
+// How many sessions the process has, over all cores: limits.sessions and limits.sessions_per_client are of the process,
+// and connections are not spread evenly over cores. One for all Receivers of a process. Any thread.
 class Census {
  public:
-  enum class Answer : std::uint8_t { taken, too_many, too_many_of_client };
+  struct Count {
+    std::uint32_t sessions = 0;   // before this one
+    std::uint32_t of_client = 0;  // of them, from the same address; 0 when nobody asks
+  };
   Census();
   ~Census();
-  // Counts one more session of `client`, unless that would pass a limit.
-  Answer enter(const SocketAddress& client, const config::Limits&);
-  void leave(const SocketAddress& client);
+  // Counts one more session. `by_client` costs a lock and is for when somebody asks for it; leave() is told the same.
+  Count enter(const SocketAddress& client, bool by_client);
+  void leave(const SocketAddress& client, bool by_client);
 
  private:
   struct Parts;
@@ -163,7 +169,8 @@ class Census {
 
 class Receiver {
  public:
-  // Pools are sized from `config`. `host` outlives it. Without a census it counts for itself: one core, or a test.
+  // Pools are sized from `config`. `host` outlives it. Without a census it counts for itself: one core, or a test. It
+  // may be destroyed when idle().
   Receiver(ring::Ring&, std::shared_ptr<const config::Config>, Host&, std::shared_ptr<Census> = nullptr);
   ~Receiver();
 

@@ -22,14 +22,14 @@ namespace ringpost::receive {
 inline constexpr std::size_t kLongestReply = 960;
 
 struct ReplyChunk {
-  static constexpr std::size_t kSize = 2032;
+  static constexpr std::size_t kSize = 1012;  // the whole is 1 KiB: a burst of ten messages answers in one
   ReplyChunk* next = nullptr;
   std::uint16_t begin = 0;  // the first octet that was not sent
   std::uint16_t end = 0;    // behind the last octet
   std::array<char, kSize> octets;
   ReplyChunk() {}  // octets are written before they are read
 };
-static_assert(kLongestReply <= ReplyChunk::kSize);
+static_assert(kLongestReply <= ReplyChunk::kSize && sizeof(ReplyChunk) == 1024);
 
 // The awaited commits of one session, the oldest first: a ring, by sequence.
 struct Marks {

@@ -169,7 +169,11 @@ void Session::Parts::count_idle_command() {
 Session::Session(const config::Config& config, const Peer& peer, Host& host, Ticket name, Pools& pools)
     : parts_(pools.parts_->sessions.acquire(config, peer, host, name, pools)) {
   CHECK(parts_ != nullptr);
-  parts_->banner();
+  if (peer.verdict.accepted()) {
+    parts_->banner();
+  } else {
+    parts_->give_up(peer.verdict.enhanced, peer.verdict.text);  // RFC 5321 3.1, 3.8
+  }
 }
 
 Session::~Session() { parts_->pools_.parts_->sessions.release(*parts_); }

@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <string>
 
+#include "../dialog/memory_host.h"
 #include "ringpost/base/random.h"
 #include "ringpost/receive.h"
-#include "tests/dialog/memory_host.h"
 
 namespace {
 

@@ -4,12 +4,10 @@
 
 #include <string>
 
+#include "../dialog/memory_host.h"
 #include "ringpost/receive.h"
-#include "tests/dialog/memory_host.h"
 
-using namespace ringpost;
-using namespace ringpost::receive;
-
+namespace ringpost::receive {
 namespace {
 
 struct Fixture {
@@ -254,3 +252,50 @@ TEST_CASE("a thousand recipients are kept in order and a repeated one is found a
   CHECK(envelope.recipient(500).forward_path == "r500@server.example");
   CHECK(envelope.recipient(998).forward_path == "r998@server.example");
 }
+
+TEST_CASE("octets stay where they are while more is said behind them") {
+  Fixture f;
+  CHECK(f.session->feed("NOOP\r\n") == 6);
+  const View first = f.session->output();
+  CHECK(first == "250 2.0.0 Ok\r\n");
+  for (int i = 0; i < 60; ++i) CHECK(f.session->feed("HELP\r\n") == 6);
+  CHECK(first == "250 2.0.0 Ok\r\n");
+  f.session->sent(first.size());
+  f.collect();
+  CHECK(f.session->answered());
+}
+
+TEST_CASE("commits answered in any order leave in order, in whatever parts they are sent") {
+  Fixture f;
+  f.talk("EHLO client.example\r\n");
+  std::string ids;
+  for (int i = 0; i < 20; ++i) {
+    f.talk("MAIL FROM:<a@client.example>\r\nRCPT TO:<b@server.example>\r\nBDAT 0 LAST\r\n");
+    ids += "queued as " + f.host.kept.back().draft->id.text() + "\r\n";
+  }
+  for (std::uint32_t i = 0; i < 20; ++i) f.session->committed(1 + i * 7 % 20, {});
+  std::string got;
+  for (std::size_t step = 1; !f.session->answered(); step = step * 7 % 31 + 1) {
+    const View piece = f.session->output().substr(0, step);
+    got += piece;
+    f.session->sent(piece.size());
+  }
+  std::string queued;
+  for (std::size_t at = 0; (at = got.find("queued as ", at)) != std::string::npos; at += 10)
+    queued += got.substr(at, 25);
+  CHECK(queued == ids);
+}
+
+TEST_CASE("a commit that nobody awaits is passed over") {
+  Fixture f;
+  f.session->committed(1, {});
+  f.open();
+  f.talk("BDAT 0 LAST\r\n");
+  f.session->committed(7, {});
+  CHECK_FALSE(f.session->answered());
+  f.session->committed(1, {});
+  f.collect();
+  CHECK(f.session->answered());
+}
+
+}  // namespace ringpost::receive
