@@ -3,30 +3,9 @@
 
 #include <algorithm>
 
+#include "tools/common/header.h"
+
 namespace ringpost::sink {
-
-View header_value(View header, View name) {
-  while (!header.empty()) {
-    const std::size_t end = std::min(header.find('\n'), header.size());
-    View line = header.substr(0, end);
-    header.remove_prefix(std::min(end + 1, header.size()));
-    if (line.size() <= name.size() || line[name.size()] != ':') continue;
-    if (!equal_ignoring_case(line.substr(0, name.size()), name)) continue;
-    line.remove_prefix(name.size() + 1);
-    while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
-    while (!line.empty() && (line.back() == ' ' || line.back() == '\r')) line.remove_suffix(1);
-    return line;
-  }
-  return {};
-}
-
-std::size_t body_start(View octets, std::size_t search_from) {
-  for (std::size_t at = octets.find('\n', search_from); at != View::npos; at = octets.find('\n', at + 1)) {
-    const std::size_t line_end = at > 0 && octets[at - 1] == '\r' ? at - 1 : at;
-    if (line_end == 0 || octets[line_end - 1] == '\n') return at + 1;
-  }
-  return View::npos;
-}
 
 void MessageRecord::begin(View from) {
   from_ = from;
@@ -49,7 +28,7 @@ void MessageRecord::content(View octets) {
 void MessageRecord::gather_header(View octets) {
   const std::size_t looked_at = header_.size();
   header_ += octets.substr(0, kHeaderKept - std::min(kHeaderKept, header_.size()));
-  const std::size_t start = body_start(header_, looked_at);
+  const std::size_t start = tools::body_start(header_, looked_at);
   if (start == View::npos) return;
   in_header_ = false;
   body_.take(octets.substr(start - looked_at));
@@ -57,8 +36,8 @@ void MessageRecord::gather_header(View octets) {
 }
 
 void MessageRecord::write(tools::Ledger& ledger, WallTime time, const smtp::BodyFacts& facts, bool bdat) {
-  View id = header_value(header_, "X-Ringpost-Source-Id");
-  if (id.empty()) id = header_value(header_, "Message-ID");
+  View id = tools::header_value(header_, "X-Ringpost-Source-Id");
+  if (id.empty()) id = tools::header_value(header_, "Message-ID");
   ledger.begin();
   ledger.number("time", static_cast<std::uint64_t>(time.milliseconds));
   ledger.text("id", id);

@@ -34,11 +34,4 @@ class MessageRecord {
   tools::Sha256 body_;
 };
 
-// The value of the first header field of that name (any case, with its colon left off), unfolded no further than
-// its first line; empty when there is none.
-View header_value(View header, View name);
-
-// Where the body begins: behind the first empty line (CRLF, or bare LF from a broken sender); npos: not yet.
-std::size_t body_start(View octets, std::size_t search_from);
-
 }  // namespace ringpost::sink
