@@ -36,7 +36,7 @@ struct Job {
   const message::Envelope* envelope = nullptr;
   const message::ContentFacts* facts = nullptr;
   std::span<const std::uint32_t> recipients;  // indices into the envelope, at least one
-  message::BodySource* content = nullptr;     // trace line first; rewound by us, also between two transactions
+  message::BodySource* content = nullptr;     // trace line first; at its first octet
 };
 
 // Where an attempt went, for events.

@@ -218,6 +218,7 @@ void ClientSession::Parts::retire_front() {
     again.settled = std::exchange(t.settled, 0);
   }
   again.begin_round();
+  again.job->content->rewind();
   begin_content(again);
 }
 

@@ -256,7 +256,10 @@ Connection::Begun& Connection::begun(const Job& job) {
   check_failed("a job that this connection has not taken", std::source_location::current());
 }
 
-Connection::Begun Connection::forget(const Job& job) { return std::exchange(begun(job), begun_[--begun_count_]); }
+Connection::Begun Connection::forget(const Job& job) {
+  Begun& place = begun(job);
+  return std::exchange(place, begun_[--begun_count_]);
+}
 
 Job* Connection::next() {
   if (leaving_) return nullptr;

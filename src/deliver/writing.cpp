@@ -94,11 +94,10 @@ Transaction* ClientSession::Parts::begin_next() {
   return &t;
 }
 
-// A round of a job begins: from the content's first octet. RSET goes before it where the peer may still be inside the
+// A round of a job begins, its content at the first octet. RSET goes before it where the peer may still be inside the
 // transaction before: one that ended without its content, or one in the same burst of which nobody knows yet (were all
 // of its recipients refused, some servers would take this one's recipients into it).
 void ClientSession::Parts::begin_content(Transaction& t) {
-  t.job->content->rewind();
   t.content_size = t.content_left = t.job->content->size();
   in_flight_octets += t.content_size;
   t.stuffer.reset(t.job->facts->dot_lines > 0);

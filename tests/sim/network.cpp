@@ -245,9 +245,10 @@ void Network::deliver(Endpoint& to, std::string octets) {
     trace_.add(schedule_.now(), Trace::kWorld, "silent from now: ports", to.local_.port, to.remote_.port);
     to.go_silent();
   }
-  if (to.silent_) return;
+  if (to.silent_ || to.doomed_) return;
   if (conditions_.reset > 0 && random_.chance(conditions_.reset, kMillion)) {
     trace_.add(schedule_.now(), Trace::kWorld, "reset: ports", to.local_.port, to.remote_.port);
+    to.doomed_ = to.other_->doomed_ = true;  // no octet overtakes one that was lost
     break_end(to, ECONNRESET);
     break_end(*to.other_, ECONNRESET);
     return;

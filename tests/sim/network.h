@@ -100,6 +100,7 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   bool shut_ = false;  // our FIN is sent
   bool closed_ = false;
   bool silent_ = false;
+  bool doomed_ = false;  // a reset is on its way: what is written from now on is lost
   int error_ = 0;
   SocketAddress local_;
   SocketAddress remote_;

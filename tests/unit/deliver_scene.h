@@ -64,6 +64,7 @@ struct Letter {
 
   Letter(std::uint64_t number, std::size_t count, std::string content, View from = "from@example.org");
   [[nodiscard]] std::size_t with(View prefix) const;  // recipients whose outcome begins so
+  void note(std::uint32_t recipient, const message::Outcome&);
   [[nodiscard]] bool over() const { return done || returned > 0; }
 };
 

@@ -79,15 +79,17 @@ Letter& Scene::letter_of(Job& job) {
   return *letters.front();
 }
 
-void Scene::outcome(Job& job, std::uint32_t recipient, const message::Outcome& outcome) {
-  Letter& letter = letter_of(job);
-  REQUIRE(letter.outcomes.at(recipient).empty());
+void Letter::note(std::uint32_t recipient, const message::Outcome& outcome) {
+  REQUIRE(outcomes.at(recipient).empty());
   using Kind = message::Outcome::Kind;
-  std::string text = outcome.kind == Kind::delivered ? "delivered" : outcome.kind == Kind::later ? "later" : "never";
+  const View kind = outcome.kind == Kind::delivered ? "delivered" : outcome.kind == Kind::later ? "later" : "never";
   char room[smtp::EnhancedCode::kTextLength];
-  text += " " + std::to_string(outcome.code) + " " + std::string(outcome.enhanced.write(room)) + " " +
-          std::string(outcome.text);
-  letter.outcomes[recipient] = text;
+  outcomes[recipient] = std::string(kind) + " " + std::to_string(outcome.code) + " " +
+                        std::string(outcome.enhanced.write(room)) + " " + std::string(outcome.text);
+}
+
+void Scene::outcome(Job& job, std::uint32_t recipient, const message::Outcome& outcome) {
+  letter_of(job).note(recipient, outcome);
 }
 
 void Scene::done(Job& job) {
