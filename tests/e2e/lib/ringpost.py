@@ -123,8 +123,8 @@ class Process:
         except subprocess.TimeoutExpired:
             fail("%s did not end:\n%s" % (self.name, self.stderr()[-2000:]))
 
-    def stop(self, number=signal.SIGTERM, patience=None):
-        self.signal(number)
+    def stop(self, number=None, patience=None):
+        self.signal(number or signal.SIGTERM)
         return self.wait(patience)
 
     def kill(self):
@@ -259,8 +259,8 @@ class Sink:
         self.process.wait_for_line("ready")
         return self
 
-    def stop(self):
-        return self.process.stop()
+    def stop(self, number=None):
+        return self.process.stop(number)
 
     def ledger(self):
         return read_ledger(self.ledger_path)
