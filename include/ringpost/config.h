@@ -112,14 +112,17 @@ struct Retry {
   Duration expire = 5 * 24h;                            // RFC 5321 4.5.4.1: at least 4-5 days
 };
 
-constexpr std::uint64_t kMemoryOfSession = 8 * kKibi;  // octets of limits.memory, where limits.sessions is not set
+// Where limits.sessions is not set: what limits.memory leaves for sessions, and the octets of it for each.
+constexpr std::uint64_t kMemoryBesideSessions = 48 * kMebi;
+constexpr std::uint64_t kMemoryOfSession = 16 * kKibi;
+constexpr std::uint32_t kFewestSessions = 256;
 
 struct Limits {
   std::uint64_t memory = 2 * kGibi;
   std::uint32_t queue_messages = 10'000'000;
   std::uint64_t message_size = 50 * kMebi;
   std::uint32_t recipients = 1000;        // in one transaction; RFC 5321 4.5.3.1.8: at least 100
-  std::uint32_t sessions = 120'000;       // unless the file says so, at most one for each kMemoryOfSession
+  std::uint32_t sessions = 120'000;       // unless the file says so: fewer in a small limits.memory
   std::uint32_t sessions_per_client = 0;  // 0: as many as there are
 };
 

@@ -175,7 +175,7 @@ constexpr Key<Config> kRootKeys[] = {
       .text = "Sessions of clients at once, all cores together; further ones are answered 421.",
       .when = When::kRestart,
       .bounds = {1, 10000000},
-      .default_text = "120000, but no more than one for each 8K of limits.memory"},
+      .default_text = "120000, but no more than one for each 16K of limits.memory above 48M"},
      [](Config& c) -> auto& { return c.limits.sessions; }},
     {{.path = "limits.sessions_per_client",
       .text = "Sessions at once from one client address; 0: as many as there are.",

@@ -222,8 +222,10 @@ void Reading::fill_in() {
     config.hostname = usable ? surroundings_.hostname : "localhost";
   }
   if (!lines_.contains("limits.sessions")) {
-    const std::uint64_t room = config.limits.memory / kMemoryOfSession;
-    config.limits.sessions = static_cast<std::uint32_t>(std::min<std::uint64_t>(config.limits.sessions, room));
+    const std::uint64_t beside = std::min(config.limits.memory, kMemoryBesideSessions);
+    const std::uint64_t room = (config.limits.memory - beside) / kMemoryOfSession;
+    config.limits.sessions =
+        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(room, kFewestSessions, config.limits.sessions));
   }
   for (Route& route : config.routes) {
     for (SocketAddress& host : route.hosts) {

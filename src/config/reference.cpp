@@ -13,7 +13,7 @@ constexpr View kHead =
 
 Ringpost reads one TOML file: `ringpost serve --config FILE`. Every key is below, with its default; a file needs only a
 `[[listener]]`, a `[[route]]` and the keys that differ. Without `--config` an embedded configuration serves this machine
-alone: `ringpost check --explain` prints it key by key.
+alone: `ringpost default-config` prints it, to begin a file with.
 
 - `ringpost check --config FILE` names every error as `file:line: key: what is wrong: what would be right`, then the keys
   that have no effect yet and the memory that the file asks for. It exits with 0, or 2 when there are errors.

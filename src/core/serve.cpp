@@ -126,6 +126,7 @@ void Process::core_thread(CoreId id) {
     started_.arrive_and_wait();
   };
   ring::RingOptions options;
+  options.operations = sizes_of(*config_).operations;
   auto ring = ring::make_ring(fleet_, id, cores_, options);
   if (!ring) return give_up(ring.error());
   {

@@ -20,11 +20,20 @@ using config::MemoryLine;
 constexpr std::uint64_t kIndexOctets = 64;        // a queued message in the spool's index, at the most
 constexpr std::uint64_t kMessageObject = 2048;    // a Message in memory without its content: envelope, state, trace
 constexpr std::uint64_t kOperationSlot = 32;      // the ring's table of operations in flight
+constexpr unsigned kOperationsOfPeer = 3;         // a session or connection: receive, send, and one of files
+constexpr unsigned kOperationsOfCore = 8192;      // listeners, log, large files, mailbox, control
 constexpr std::uint64_t kContentShare = 16;       // contents in memory may take 1/16 of limits.memory
 constexpr std::size_t kFewestChunks = 256;        // per core: 4 MiB
 constexpr std::size_t kMostChunks = 256 * 1024;   // per core: 4 GiB
 constexpr std::size_t kFewestMessages = 1024;     // per core
 constexpr std::size_t kMostMessages = 64 * 1024;  // per core
+
+// The kernel may give any core all of the sessions.
+unsigned operations_of_core(const config::Config& config, unsigned cores) {
+  std::uint64_t connections = 0;
+  for (const MemoryLine& line : deliver::Deliverer::memory(config, cores)) connections += line.count / cores;
+  return static_cast<unsigned>(kOperationsOfCore + kOperationsOfPeer * (config.limits.sessions + connections));
+}
 
 std::uint64_t octets_per_queued() { return kIndexOctets + queue::kMessageOctets; }
 
@@ -38,7 +47,7 @@ std::vector<MemoryLine> fixed_lines(const config::Config& config, const Sizes& s
   };
   add("receive buffers", std::uint64_t{sizes.cores} * ring.receive_buffers, ring.receive_buffer_size,
       "what the kernel fills; an idle connection owns none");
-  add("operations in flight", std::uint64_t{sizes.cores} * ring.operations, kOperationSlot,
+  add("operations in flight", std::uint64_t{sizes.cores} * sizes.operations, kOperationSlot,
       "the ring's table, touched on use");
   add("content chunks", std::uint64_t{sizes.cores} * sizes.body_chunks, kBodyChunkSize,
       "contents being received and delivered: 1/16 of limits.memory");
@@ -62,6 +71,7 @@ unsigned core_count(const config::Config& config) {
 Sizes sizes_of(const config::Config& config) {
   Sizes sizes;
   sizes.cores = core_count(config);
+  sizes.operations = operations_of_core(config, sizes.cores);
   const std::uint64_t chunks = config.limits.memory / kContentShare / kBodyChunkSize / sizes.cores;
   sizes.body_chunks = std::clamp<std::size_t>(chunks, kFewestChunks, kMostChunks);
   sizes.in_memory = std::clamp<std::size_t>(sizes.body_chunks, kFewestMessages, kMostMessages);

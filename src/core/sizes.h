@@ -12,6 +12,7 @@ struct Sizes {
   std::uint64_t queue_messages = 0;  // of the process: limits.queue_messages, or what limits.memory leaves room for
   std::size_t body_chunks = 0;       // per core
   std::size_t in_memory = 0;         // Messages per core
+  unsigned operations = 0;           // of the ring, per core: what all its sessions and connections may have in flight
 };
 
 Sizes sizes_of(const config::Config&);

@@ -190,12 +190,12 @@ bool Receiver::idle() const {
 const Statistics& Receiver::statistics() const { return parts_->pools.statistics; }
 
 std::vector<config::MemoryLine> Receiver::memory(const config::Config& config, unsigned cores) {
-  const std::uint64_t sessions = config.limits.sessions;
+  const std::uint32_t sessions = config.limits.sessions;
   return {
       {"sessions", sessions, sizeof(Connection) + sizeof(Session::Parts), "limits.sessions: connection and session"},
       {"transactions", sessions, sizeof(Transaction), "one in each session at the most"},
       {"awaited commits", sessions, sizeof(Marks), "the order of replies behind them"},
-      {"replies", sessions + std::uint64_t{cores} * Pools::Parts::kBurstChunks, sizeof(ReplyChunk),
+      {"replies", sessions + std::uint64_t{cores} * Pools::Parts::burst_of(sessions), sizeof(ReplyChunk),
        "one chunk a session, the others for bursts"},
       {"backlog of receives", std::uint64_t{cores} * blocks_of_core(config, cores), sizeof(Block),
        "unfinished lines and what arrives for sessions that wait: 1/32 of limits.memory"},

@@ -5,6 +5,7 @@
 // received.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -134,15 +135,21 @@ struct Session::Parts {
 
 struct Pools::Parts {
   explicit Parts(std::uint32_t capacity)
-      : sessions(capacity), transactions(capacity), marks(capacity), chunks(kBurstChunks + capacity) {}
+      : burst(burst_of(capacity)),
+        sessions(capacity),
+        transactions(capacity),
+        marks(capacity),
+        chunks(burst + capacity) {}
 
   // A session whose peer reads its replies needs one chunk; these are there for bursts. When more than half of them are
   // in use, a session stops parsing with less than a chunk held, so that there is one left for each.
-  static constexpr std::uint32_t kBurstChunks = 8192;
+  // As many as there are sessions, within bounds: a small relay has small bursts.
+  static constexpr std::uint32_t burst_of(std::uint32_t capacity) { return std::clamp(capacity, 512U, 8192U); }
   [[nodiscard]] std::size_t replies_held() const {
-    return chunks.used() < kBurstChunks / 2 ? kRepliesHeld : ReplyChunk::kSize - kLongestReply;
+    return chunks.used() < burst / 2 ? kRepliesHeld : ReplyChunk::kSize - kLongestReply;
   }
 
+  std::uint32_t burst;
   Slab<Session::Parts> sessions;
   Slab<Transaction> transactions;
   Slab<Marks> marks;

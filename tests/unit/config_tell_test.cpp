@@ -34,15 +34,15 @@ TEST_CASE("a problem without remedy or key leaves no empty words") {
 }
 
 TEST_CASE("what changed is named with both values and whether a reload takes it") {
-  const Config before = config("[limits]\nmemory = \"1G\"\nrecipients = 10\n");
-  const Config after = config("[limits]\nmemory = \"2G\"\nrecipients = 20\n");
+  const Config before = config("[limits]\nmemory = \"3G\"\nrecipients = 10\n");
+  const Config after = config("[limits]\nmemory = \"4G\"\nrecipients = 20\n");
   CHECK(diff(before, before).empty());
   const auto changes = diff(before, after);
   REQUIRE(changes.size() == 2);
   const Change* memory = change_of(changes, "limits.memory");
   REQUIRE(memory != nullptr);
-  CHECK(memory->before == "\"1G\"");
-  CHECK(memory->after == "\"2G\"");
+  CHECK(memory->before == "\"3G\"");
+  CHECK(memory->after == "\"4G\"");
   CHECK_FALSE(memory->reloadable);
   const Change* recipients = change_of(changes, "limits.recipients");
   REQUIRE(recipients != nullptr);
@@ -140,7 +140,8 @@ TEST_CASE("a plan that does not fit into limits.memory is a problem at its line"
 
 TEST_CASE("where the file does not say how many sessions there may be, a small memory has fewer") {
   CHECK(config("").limits.sessions == 120'000);
-  CHECK(config("[limits]\nmemory = \"64M\"\n").limits.sessions == 8192);
+  CHECK(config("[limits]\nmemory = \"64M\"\n").limits.sessions == 1024);
+  CHECK(config("[limits]\nmemory = \"16M\"\n").limits.sessions == kFewestSessions);
   CHECK(config("[limits]\nmemory = \"64M\"\nsessions = 50000\n").limits.sessions == 50'000);
 }
 
