@@ -2,14 +2,21 @@
 // wrong with it, and hands over to core. Nothing here knows mail.
 //
 // Exit codes: 0 done, 1 failed, 2 the configuration or the command line is wrong.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "ringpost/config.h"
+#include "ringpost/core.h"
+#include "ringpost/ring.h"
+#include "ringpost/spool.h"
 #include "ringpost_options.h"
 
 namespace config = ringpost::config;
+namespace core = ringpost::core;
 
 namespace {
 
@@ -34,16 +41,38 @@ int say_wrong(const std::vector<config::Problem>& problems) {
   return kWrongConfig;
 }
 
+void say_write_path(const std::string& directory) {
+  print(stdout, fmt::format("write path of {}:\n", directory));
+  const auto lines = ringpost::spool::describe_write_path(ringpost::ring::kernel_files(), directory);
+  if (!lines) return print(stdout, fmt::format("  not measured: {}\n", lines.error().message()));
+  for (const std::string& line : *lines) print(stdout, fmt::format("  {}\n", line));
+}
+
 int check(const Arguments& arguments) {
   const config::Checked checked = read(arguments);
   if (!checked) return say_wrong(checked.error());
+  const auto plan = core::memory_plan(checked->config);
   for (const config::Problem& note : checked->notes) print(stdout, note.text() + "\n");
-  if (arguments.explain) print(stdout, config::explain(checked->settings));
+  if (arguments.explain) print(stdout, config::explain(checked->settings) + "\n");
+  print(stdout, "memory:\n" + config::memory_plan_text(plan, checked->config.limits.memory));
+  if (const auto problem = config::memory_problem(*checked, plan)) return say_wrong({*problem});
+  say_write_path(checked->config.spool.directory);
+  print(stdout, checked->file + ": no errors\n");
   return kOk;
 }
 
-int write_reference() {
-  print(stdout, config::reference_page());
+int serve(const Arguments& arguments) {
+  const config::Checked checked = read(arguments);
+  if (!checked) return say_wrong(checked.error());
+  if (const auto problem = config::memory_problem(*checked, core::memory_plan(checked->config))) {
+    return say_wrong({*problem});
+  }
+  for (const config::Problem& note : checked->notes) print(stderr, note.text() + "\n");
+  return core::serve(*checked, arguments.config_file);
+}
+
+int write(const std::string& text) {
+  print(stdout, text);
   return kOk;
 }
 
@@ -58,9 +87,13 @@ int main(int count, char** words) {
     command->add_option("--config", arguments.config_file, "configuration file; without it an embedded one is used")
         ->type_name("FILE");
   };
-  auto* check_command = app.add_subcommand("check", "read the configuration and say what is wrong with it");
+  auto* serve_command = app.add_subcommand("serve", "run the relay in the foreground");
+  add_config(serve_command);
+  auto* check_command = app.add_subcommand("check", "say what is wrong with the configuration and what it asks for");
   add_config(check_command);
   check_command->add_flag("--explain", arguments.explain, "print each key's value and where it comes from");
+  auto* default_command =
+      app.add_subcommand("default-config", "print the embedded configuration, to begin a file with");
   auto* reference_command = app.add_subcommand("config-reference", "write docs/configuration.md")->group("");
 
   try {
@@ -68,6 +101,8 @@ int main(int count, char** words) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kWrongConfig;  // --help and --version arrive here as well
   }
-  if (reference_command->parsed()) return write_reference();
+  if (serve_command->parsed()) return serve(arguments);
+  if (default_command->parsed()) return write(config::embedded_text(config::Surroundings::of_this_system()));
+  if (reference_command->parsed()) return write(config::reference_page());
   return check(arguments);
 }
