@@ -59,10 +59,14 @@ std::size_t Session::Parts::step(View input) {
 // RFC 5321 2.3.8, 4.1.1: a command is a line, and only CRLF ends it. One with a lone CR or LF is refused whole, so that
 // what stands behind the CR or LF is never taken for a command.
 std::size_t Session::Parts::take_line(View input) {
+  if (!heard_ && input.starts_with(kTlsHandshake)) {
+    give_up({4, 7, 0}, "TLS is not spoken here");
+    return 0;
+  }
   const smtp::Line line = lines_.next(input);
+  if (line.consumed > 0) heard_ = true;
   switch (line.kind) {
     case smtp::LineKind::incomplete:
-      if (phase_ == Phase::greeted && input.starts_with(kTlsHandshake)) give_up({4, 7, 0}, "TLS is not spoken here");
       return line.consumed;
     case smtp::LineKind::complete:
       obey(smtp::split_command(line.text));

@@ -127,6 +127,7 @@ struct Session::Parts {
   std::uint32_t idle_commands_ = 0;  // since the last message
   Phase phase_ = Phase::greeted;
   Phase after_skip_ = Phase::greeted;
+  bool heard_ = false;  // some octet was consumed
   bool chunk_last_ = false;
   bool extended_ = false;  // EHLO, not HELO
   bool may_relay_ = false;
