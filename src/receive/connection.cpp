@@ -46,10 +46,12 @@ void Connection::abort() { close(); }
 // ---- octets in
 
 void Connection::on_receive(const ring::Completion& done) {
+  const bool asked_for = cancelled_ && done.result == -ECANCELED;
   if (done.final) cancelled_ = false;
   if (!done.received.empty()) take(done.received);
   if (done.final && done.result == 0) end_ = true;
-  if (done.final && done.result < 0 && done.result != -ECANCELED) close();
+  // Broken; or cancelled by a loop that is about to end.
+  if (done.final && done.result < 0 && !asked_for) close();
   settle();
 }
 
@@ -143,6 +145,7 @@ void Connection::on_send(const ring::Completion& done) {
 
 void Connection::settle() {
   if (state_ == State::open) settle_open();
+  if (state_ == State::lingering && end_) close();
   settle_receive();
   settle_timer();
   if (state_ == State::closing || !send_.in_kernel()) around_.ring.defer(turn_end_);
@@ -159,7 +162,6 @@ void Connection::settle_open() {
 }
 
 void Connection::linger() {
-  if (end_) return close();
   state_ = State::lingering;
   since_ = around_.ring.now();
   around_.ring.shutdown_write(socket_);

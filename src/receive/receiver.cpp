@@ -90,12 +90,9 @@ Result<void> Receiver::Parts::open(const config::Listener& configured) {
 void Receiver::Parts::on_accept(Listener& listener, const ring::Completion& done) {
   if (done.result >= 0) take(listener, {done.result});
   if (!done.final) return;
-  if (draining) {
-    ring.close(std::exchange(listener.socket, {}));
-  } else {
-    CHECK(done.result >= 0);  // a listener is unusable only if we closed it
-    ring.accept(listener.accept, listener.socket);
-  }
+  // Cancelled, by drain() or by a loop that is about to end.
+  if (done.result < 0) return ring.close(std::exchange(listener.socket, {}));
+  ring.accept(listener.accept, listener.socket);
 }
 
 void Receiver::Parts::take(Listener& listener, ring::Socket socket) {

@@ -155,7 +155,16 @@ TEST_CASE("a message comes in, is answered, and QUIT ends the connection") {
   REQUIRE(f.host.kept.size() == 1);
   CHECK(f.host.kept[0].draft->sink.content == "Subject: x\r\n\r\nbody\r\n");
   client.close();
-  CHECK(f.until([&] { return f.receiver->statistics().sessions == 0; }));
+  CHECK(f.until([&] { return f.receiver->statistics().sessions == 0; }, 1s));
+}
+
+TEST_CASE("a client that does not close after QUIT is waited for, not long") {
+  Fixture f;
+  Client& client = f.connect();
+  client.send("QUIT\r\n");
+  REQUIRE(f.until([&] { return client.over; }));
+  CHECK(f.receiver->statistics().sessions == 1);
+  CHECK(f.until([&] { return f.receiver->statistics().sessions == 0; }, 10s));
 }
 
 TEST_CASE("a large content cut into the smallest segments comes in whole") {
