@@ -211,7 +211,10 @@ class HeaderScan {
 
   void take(char c);
   void begin_line(char c);
-  void take_name(char c);
+  void take_slice(View slice, bool has_eight_bit);
+  std::size_t take_value(View octets, bool has_eight_bit);
+  std::size_t take_name(View octets);
+  void end_name(char c);
 
   std::uint32_t received_ = 0;
   Place place_ = Place::line_start;

@@ -198,13 +198,13 @@ def sources_listed(tree):
 
 
 def test_names(tree):
-    """A unit test file is named after its room (or the simulated world) and what it tests."""
+    """A unit test file is named after its room (or the simulated world, or the tools) and what it tests."""
     wrong = []
     for path in tree.files("tests/unit"):
         helper = path.with_suffix(".h").exists()  # what several test files share
         if path.suffix == ".cpp" and path.name != "main.cpp" and not helper:
             found = re.fullmatch(r"([a-z]+)_[a-z0-9_]+_test\.cpp", path.name)
-            if not found or found[1] not in (*tree.levels, "sim"):
+            if not found or found[1] not in (*tree.levels, "sim", "tools"):
                 wrong.append(f"{tree.name(path)}:1: a unit test is <room>_<thing>_test.cpp")
     return wrong
 

@@ -64,6 +64,26 @@ TEST_CASE("recipients alike cost as much as one") {
   CHECK(encoded(state).size() < fresh + 25);
 }
 
+TEST_CASE("neighbours that differ in one thing only are not taken for alike") {
+  const RecipientState base{Status::open, 2, WallTime{1000}, 451, "later"};
+  for (int thing = 0; thing < 5; ++thing) {
+    RecipientState other = base;
+    if (thing == 0) other.status = Status::removed;
+    if (thing == 1) other.attempts = 3;
+    if (thing == 2) other.due = WallTime{1001};
+    if (thing == 3) other.code = 452;
+    if (thing == 4) other.text = "Later";
+    State state;
+    state.reset(3, {});
+    state.set(0, base);
+    state.set(1, other);
+    state.set(2, base);
+    State back;
+    REQUIRE(back.decode(encoded(state)));
+    CHECK(same(state, back));
+  }
+}
+
 TEST_CASE("a text is cut at its limit, and may be another recipient's") {
   State state;
   state.reset(2, {});

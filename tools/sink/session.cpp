@@ -59,7 +59,6 @@ void Session::act() {
     case Deed::defer:
       return refuse(decision_.code);
     case Deed::drop:
-      output_.clear();
       phase_ = Phase::over;
       return;
     case Deed::nonsense:

@@ -259,8 +259,8 @@ class Sink:
         self.process.wait_for_line("ready")
         return self
 
-    def stop(self):
-        return self.process.stop()
+    def stop(self, number=None):
+        return self.process.stop(number)
 
     def ledger(self):
         return read_ledger(self.ledger_path)
