@@ -58,6 +58,8 @@ class Tree:
     def own_header(self, path, name):
         """Whether "name" is a private header that `path` may include: of its own room, or of its own top folder."""
         own = path.parent if self.place(path) in self.levels else self.top / self.name(path).split("/")[0]
+        if path.name.startswith("tools_") and path.parent == self.top / "tests/unit":
+            own = self.top / "tools"  # the tools' parts have no face: their unit tests see them as they are
         found = next((base / name for base in (path.parent, self.top / "src", self.top) if (base / name).exists()), None)
         return found is not None and found.resolve().is_relative_to(own.resolve())
 
