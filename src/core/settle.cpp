@@ -52,6 +52,7 @@ bool Settle::outcome(spool::Message& message, std::uint32_t recipient, const Out
       break;
   }
   message.state.set(recipient, state);
+  if (state.status != Status::open && is_kept_failed(message)) ++rooms_.counts.kept_failed;
   tell(message, recipient, outcome, type, state.attempts, origin);
   return true;
 }
@@ -78,6 +79,7 @@ void Settle::expire(spool::Message& message, std::span<const std::uint32_t> reci
     state.status = Status::failed;
     state.text = text;
     message.state.set(recipient, state);
+    if (is_kept_failed(message)) ++rooms_.counts.kept_failed;
     ++rooms_.counts.failed;
     // RFC 3463: 4.4.7 delivery time expired, as a permanent failure.
     const Outcome outcome{Outcome::Kind::never, state.code, {5, 4, 7}, text};
@@ -86,7 +88,12 @@ void Settle::expire(spool::Message& message, std::span<const std::uint32_t> reci
   }
 }
 
+bool Settle::is_kept_failed(const spool::Message& message) {
+  return message.state.count(Status::open) == 0 && message.state.count(Status::failed) > 0;
+}
+
 void Settle::remove(spool::Message& message) {
+  if (is_kept_failed(message)) --rooms_.counts.kept_failed;
   for (std::uint32_t i = 0; i < message.state.size(); ++i) {
     RecipientState state = message.state.at(i);
     if (state.status == Status::delivered || state.status == Status::removed) continue;

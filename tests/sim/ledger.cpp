@@ -122,7 +122,8 @@ void Ledger::check_id(const MessageRecord& message, View trace) {
   for (const RecipientRecord& recipient : message.recipients)
     unanswered += recipient.offers - recipient.refused_offers - recipient.acknowledgements;
   if (unanswered > 0 || message.acknowledgements.empty()) return;
-  const std::size_t at = trace.find(" id ");
+  std::size_t at = trace.find(" id ");
+  if (at == View::npos) at = trace.find("\tid ");  // behind a fold
   const View id = at == View::npos ? View{} : trace.substr(at + 4, SpoolId::kTextLength);
   for (const std::string& reply : message.acknowledgements)
     if (!id.empty() && reply.find(id) != std::string::npos) return;
@@ -156,13 +157,6 @@ bool Ledger::owed(const MessageRecord& message, const RecipientRecord& recipient
   if (!message.settled) return true;
   const std::size_t ended = recipient.takings.size() + recipient.failed;
   return ended < recipient.acknowledgements && !recipient.peer_refused;
-}
-
-bool Ledger::satisfied() const {
-  return std::all_of(messages_.begin(), messages_.end(), [](const MessageRecord& message) {
-    return std::none_of(message.recipients.begin(), message.recipients.end(),
-                        [&](const RecipientRecord& recipient) { return owed(message, recipient); });
-  });
 }
 
 std::string Ledger::owed(std::size_t at_most) const {

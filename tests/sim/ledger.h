@@ -72,8 +72,6 @@ class Ledger {
   void kept(const message::Envelope&, const message::State&);
 
   // ---- judgement
-  // Each client is done, and each acknowledged recipient was taken or rightly failed as often as it must.
-  [[nodiscard]] bool satisfied() const;
   // Who is still owed, for the report of a seed that does not drain.
   [[nodiscard]] std::string owed(std::size_t at_most) const;
   void judge();

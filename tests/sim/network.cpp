@@ -266,7 +266,7 @@ void Network::deliver(Endpoint& to, std::string octets) {
 }
 
 void Network::deliver_end(Endpoint& to) {
-  if (to.silent_) return;
+  if (to.silent_ || to.doomed_) return;
   schedule_.at(arrival(to), [end = to.shared_from_this()] {
     if (end->silent_ || end->closed_ || end->error_ != 0) return;
     end->end_ = true;

@@ -59,6 +59,7 @@ class Scenario {
   void run_faults();
   void calm();
   void run_dry();
+  std::string open_in_spool();
   void end_relay();
   void judge();
 

@@ -202,7 +202,7 @@ void Scenario::draw_other_events() {
     world_.schedule().after(moment(length_), [this] {
       if (!faults_) return;
       const Duration by = moment(2h) - 1h;
-      world_.trace().add(world_.now(), Trace::kWorld, "the clock jumps: ms", count(by) / 1'000'000);
+      world_.trace().note(world_.now(), "the clock jumps by " + std::to_string(by / 1s) + " s");
       world_.jump_wall(by);
     });
   if (random_.chance(1, 4))

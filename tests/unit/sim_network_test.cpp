@@ -149,10 +149,11 @@ TEST_CASE_FIXTURE(Fixture, "faults of the path: a reset strikes both ends, a sil
   open();
   network.conditions().reset = 1'000'000;
   client.end->write("lost");
+  network.conditions().reset = 0;
+  client.end->write("what follows a lost octet never arrives");
   CHECK(world.run_until([&] { return client.error == ECONNRESET && server.error == ECONNRESET; }));
   CHECK(server.got.empty());
 
-  network.conditions().reset = 0;
   network.conditions().vanish = 1'000'000;
   client = Reader{};
   server = Reader{};
