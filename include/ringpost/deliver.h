@@ -47,7 +47,13 @@ struct Attempt {
   Duration took{};  // from the transaction's first octet to this outcome
 };
 
-// What core binds for all destinations of its core.
+// What core binds for all destinations of its core. Besides what peers say, two kinds of outcome are ours:
+//   - What the peer's EHLO does not allow is refused without trying, with the code that the extension names: 552 5.3.4
+//     (larger than its SIZE), 553 5.6.7 and 550 5.6.9 (an address or a header section that needs SMTPUTF8). Eight-bit
+//     octets go as they are to a peer without 8BITMIME: converting would break them and their signatures, and
+//     refusing (RFC 6152 3) would lose mail that the servers of the field take.
+//   - What went wrong with a connection has code 0: 4.4.1 no answer, 4.4.2 broken or timed out, 4.5.0 no SMTP, 4.3.x
+//     our own shortage or a content that cannot be read.
 class Host {
  public:
   virtual ~Host() = default;
@@ -62,7 +68,7 @@ class Host {
   virtual void returned(Job&) = 0;
   // A connection is gone (or was never made): its lease is free.
   virtual void closed(DestinationId) = 0;
-  // A connection reached the point where mail can be sent: the destination lives.
+  // A connection reached the point where mail can be sent, and asks for it next: the destination lives.
   virtual void reached(DestinationId) = 0;
   // No host of the destination took a connection, or greeted, or said EHLO: the last host's words. A job that waited
   // for it comes back by returned().
@@ -113,7 +119,7 @@ class ClientSession {
   [[nodiscard]] std::uint64_t progress() const;
   [[nodiscard]] std::size_t in_flight() const;  // jobs it holds
   static std::size_t octets_each();             // of memory that one takes, for the memory plan
-  // Why the greeting or EHLO failed, if it did: the peer's words.
+  // Why the session was over before it could ask for work, if it was: the peer's words.
   [[nodiscard]] bool refused(message::Outcome&) const;
 
  private:

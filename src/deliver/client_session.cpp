@@ -209,6 +209,7 @@ void ClientSession::Parts::retire_front() {
   in_flight_octets -= t.content_size;
   head = (head + 1) % ring.size();
   --count;
+  completed += t.answered;
   if (t.all_settled()) return talk.done(*std::exchange(t.job, nullptr));
   CHECK(t.asked > 0);
   Transaction& again = at(count++);
@@ -235,30 +236,29 @@ message::Outcome ClientSession::Parts::reason() const {
 void ClientSession::Parts::end(End why, std::uint16_t code, smtp::EnhancedCode enhanced,
                                std::initializer_list<View> words) {
   if (phase == Phase::ended) return;
-  const bool greeted = phase == Phase::ready || phase == Phase::quitting;
   for (const View word : words) {
     const std::size_t length = std::min(word.size(), reason_text.size() - reason_length);
     std::memcpy(reason_text.data() + reason_length, word.data(), length);
     reason_length += length;
   }
-  how = greeted || (why == End::quit) ? why : End::refused;
+  // One that never came so far as to ask for work was of no use: the host refused, whatever it said before.
+  how = reached || why == End::quit ? why : End::refused;
   reason_code = code;
   reason_enhanced = enhanced;
   phase = Phase::ended;
 }
 
 // Each job gets what it has not got, by how far it was:
-// - begun on a connection that had been waiting for work, and the peer said nothing since it: the peer had closed
-// before
-//   (RFC 5321 3.8 allows it at any time); all go back untouched;
-// - the peer said 421: it has done nothing that stands behind that reply, so what was behind goes back;
-// - the oldest one that is open failed: later. So each connection that breaks ends at least one attempt, and no job
-//   comes back for ever;
-// - the others: later when all of their content was sent, for the peer may have taken them; else they go back.
+//   - The connection had served others, and the peer left without an answer to this MAIL: it had closed before, as it
+//     may at any time (RFC 5321 3.8), or has had enough. All go back untouched.
+//   - The peer said 421: it has done nothing that stands behind that reply, so what was behind goes back.
+//   - Else the oldest one that is open failed: later. So each connection that breaks has ended at least one attempt,
+//     and no job comes back for ever.
+//   - The others: later when all of their content was sent, for the peer may have taken them; else they go back.
 void ClientSession::Parts::give_back() {
   const message::Outcome outcome = reason();
   bool blame = how != End::bye;
-  const bool stale = how == End::broken && count > 0 && at(0).began_idle && !at(0).answered;
+  const bool stale = how == End::broken && count > 0 && completed > 0 && at(0).unheard();
   while (count > 0) {
     Transaction& t = at(0);
     in_flight_octets -= t.content_size;

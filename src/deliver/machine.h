@@ -118,6 +118,7 @@ struct ClientSession::Parts {
   Talk& talk;
 
   Phase phase = Phase::banner;
+  bool reached = false;  // it has asked for work
   bool quit_wanted = false;
   bool output_pending = false;  // output() was given and not sent() yet
   bool pipelining = false;      // offered and wanted
@@ -127,8 +128,9 @@ struct ClientSession::Parts {
   smtp::Capabilities capabilities;
   smtp::ReplyReader reader;
   std::size_t recipients_limit = kRecipientsPerTransaction;
-  std::uint64_t begun = 0;     // messages
-  std::uint64_t progress = 0;  // replies and sends
+  std::uint64_t begun = 0;      // messages
+  std::uint64_t completed = 0;  // transactions that ended by replies
+  std::uint64_t progress = 0;   // replies and sends
   std::uint64_t in_flight_octets = 0;
 
   std::array<Transaction, kTransactionsInFlight> ring;

@@ -69,7 +69,6 @@ void ClientSession::Parts::greeted() {
   phase = Phase::ready;
   pipelining = capabilities.pipelining && manners.pipelining;
   chunking = capabilities.chunking && manners.chunking;
-  talk.reached();
 }
 
 void ClientSession::Parts::refuse(const smtp::Reply& reply) {
@@ -83,8 +82,8 @@ void ClientSession::Parts::on_bye(const smtp::Reply& reply) {
   if (phase == Phase::ready && count > 0) {
     Transaction* blamed = awaiting();
     if (blamed == nullptr) blamed = writing();
-    // Said to the first command after a pause, it is about this connection and its age, not about the message.
-    const bool stale = blamed != nullptr && blamed->began_idle && !blamed->answered;
+    // Said to MAIL after other messages, it is about this connection (its age, its count), not about the message.
+    const bool stale = blamed != nullptr && completed > 0 && blamed->unheard();
     if (blamed != nullptr && blamed->began_writing && !stale) settle_all(*blamed, refusal(reply));
   }
   const smtp::EnhancedCode enhanced = refusal(reply).enhanced;

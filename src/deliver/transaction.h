@@ -37,7 +37,6 @@ struct Transaction {
   Step step = Step::over;
   std::size_t next_asked = 0;  // position from which the next recipient to ask for is looked for
   std::size_t asked = 0;       // recipients in this transaction
-  bool began_idle = false;     // on a connection that had waited for work, after other messages
   bool began_writing = false;
   bool content_complete = false;   // its last octet and its end were written
   bool in_output = false;          // the kernel may be reading its pieces
@@ -73,7 +72,7 @@ struct Transaction {
   void begin_round() {
     accepted = asked = next_asked = next_answered = 0;
     step = Step::mail;
-    began_idle = began_writing = content_complete = in_output = false;
+    began_writing = content_complete = in_output = false;
     content_size = content_left = chunk_left = 0;
     piece = {};
     piece_size = to_release = 0;
@@ -92,6 +91,8 @@ struct Transaction {
     if (data_owed) return Step::data;
     return contents_owed > 0 ? Step::content : Step::over;
   }
+  // The peer has not said yet whether it takes this transaction at all.
+  [[nodiscard]] bool unheard() const { return !mail_accepted && !envelope_refused; }
   // Nothing more is written and no reply is owed.
   [[nodiscard]] bool finished() const { return step == Step::over && !owes_reply(); }
   // All of the envelope that was written is answered, and nobody is left who could be sent the content.

@@ -40,6 +40,10 @@ void ClientSession::Parts::write_all() {
 }
 
 void ClientSession::Parts::write_transactions() {
+  if (!reached) {
+    reached = true;
+    talk.reached();
+  }
   const std::uint64_t begun_before = begun;
   while (phase == Phase::ready && !content_failed) {
     Transaction* t = writing();
@@ -85,7 +89,6 @@ Transaction* ClientSession::Parts::begin_next() {
   CHECK(!job->recipients.empty() && job->content != nullptr);
   Transaction& t = at(count++);
   t.begin(*job);
-  t.began_idle = count == 1 && begun > 0;
   ++begun;
   job->content->on_ready(&talk, [](void* its) { static_cast<Talk*>(its)->ready(); });
   begin_content(t);
