@@ -88,10 +88,7 @@ class ServerSession {
  private:
   void on_receive(const ring::Completion& done) {
     input_.append(done.received);
-    if (input_.size() > kRequestLine && input_.find('\n') == std::string::npos) {
-      write(R"({"error":"request line too long"})");
-      finishing_ = true;
-    }
+    if (input_.size() > kRequestLine && input_.find('\n') == std::string::npos) too_long();
     if (done.final) {
       peer_done_ = true;  // a client may close its side after its last request and still read the answers
       if (done.result < 0 && done.result != -ECANCELED) ending_ = true;
@@ -122,10 +119,18 @@ class ServerSession {
     if (gone()) server_.reap(*this);
   }
 
+  // Where the next request begins is not known any more. Always false.
+  bool too_long() {
+    write(error_line("request line too long"));
+    finishing_ = true;
+    return false;
+  }
+
   bool next_request() {
     const std::size_t end_of_line = input_.find('\n');
     if (end_of_line == std::string::npos) return false;
     const std::string line = input_.substr(0, end_of_line);
+    if (line.size() > kRequestLine) return too_long();
     input_.erase(0, end_of_line + 1);
     reply_ = std::make_shared<SessionReply>(*this);
     idle_timer_.disarm();
