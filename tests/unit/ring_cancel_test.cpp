@@ -121,12 +121,12 @@ TEST_CASE("after cancel at most so much comes, and what came is all there") {
     std::size_t at_cancel = SIZE_MAX;  // none was asked for yet
     std::size_t worst = 0;
     // Each time the receive has got something it is cancelled, and begun again when it has ended.
-    receive.then = [&, ours = ours](const Completion& done) {
+    receive.then = [&, fd = ours](const Completion& done) {
       if (done.final) {
         CHECK(done.result == -ECANCELED);
         worst = std::max(worst, receive.octets.size() - at_cancel);
         at_cancel = SIZE_MAX;
-        if (receive.octets.size() < text.size()) ring->receive(receive.operation, Socket{ours});
+        if (receive.octets.size() < text.size()) ring->receive(receive.operation, Socket{fd});
         return;
       }
       if (at_cancel == SIZE_MAX) at_cancel = receive.octets.size();

@@ -237,11 +237,11 @@ TEST_CASE("a send to a peer that reset the connection fails with an error and no
   Recorded again;
   const iovec one = piece(text);
   ring->send(send.operation, Socket{ours}, {&one, 1});
-  send.then = [&, ours = ours](const Completion&) { ring->send(again.operation, Socket{ours}, {&one, 1}); };
+  send.then = [&, fd = ours](const Completion&) { ring->send(again.operation, Socket{fd}, {&one, 1}); };
   Runner runner(*ring);
   bool reset = false;
-  REQUIRE(runner.run_until([&, theirs = theirs] {
-    if (!reset) reset_by_peer(theirs);
+  REQUIRE(runner.run_until([&, peer = theirs] {
+    if (!reset) reset_by_peer(peer);
     reset = true;
     return again.finals == 1;
   }));

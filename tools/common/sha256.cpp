@@ -135,6 +135,7 @@ void Sha256::reset() {
 }
 
 void Sha256::take(View octets) {
+  if (octets.empty()) return;
   octets_ += octets.size();
   if (partial_size_ > 0) {
     const std::size_t part = std::min(octets.size(), kBlock - partial_size_);
