@@ -403,8 +403,12 @@ TEST_CASE("abort ends every session and gives every draft back") {
   CHECK(f.host.abandoned == 5);
 }
 
-TEST_CASE("more messages than may be awaited at once are all answered, in order") {
+TEST_CASE("more messages than may be awaited at once are all answered, in order, however they are cut") {
   Fixture f;
+  unsigned cut_small = 0;
+  SUBCASE("in large segments") { cut_small = 0; }
+  SUBCASE("in small segments") { cut_small = 1'000'000; }
+  f.world.network().conditions().cut_small = cut_small;
   f.host.hold = true;
   Client& client = f.connect();
   std::string burst = "EHLO c\r\n";
