@@ -81,10 +81,9 @@ def end_to_end_tests(build, quick):
         yield "e2e", Test(f"{build.name} e2e {folder.name}", [str(folder / "run")], timeout, environment, str(folder), True)
 
 
-def tidy_tests(build):
-    script = TOP / "tests/tidy/check.py"
-    if script.exists():
-        yield "tidy", Test("tidy", ["/usr/bin/python3", str(script), "--build", str(build)], timeout=300)
+def tidy_tests(build, quick):
+    command = ["/usr/bin/python3", str(TOP / "tests/tidy/check.py"), "--build", str(build)]
+    yield "tidy", Test("tidy", command + (["--quick"] if quick else []), timeout=600)
 
 
 def end_group(process):
@@ -170,7 +169,7 @@ def arguments():
 
 def chosen(options):
     builds = [build.resolve() for build in [options.build, *options.also]]
-    tests = [*tidy_tests(builds[0])]
+    tests = [*tidy_tests(builds[0], options.quick)]
     for build in builds:
         tests += meson_tests(build, options.quick)
     tests += end_to_end_tests(builds[0], options.quick)

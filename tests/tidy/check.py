@@ -16,9 +16,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, default=TOP / "build/debug", help="where ringpost_options.h is")
     parser.add_argument("--rule", help="only this one")
+    parser.add_argument("--quick", action="store_true", help="of the headers compile only the faces alone")
     options = parser.parse_args()
     passed, failed = 0, 0
-    tree = rules.Tree(TOP, options.build)
+    tree = rules.Tree(TOP, options.build, quick=options.quick)
     checks = [(rule.__name__, lambda rule=rule: rule(tree), rule.__doc__) for rule in rules.RULES]
     checks += [(f"canary of {name}", run, "The rule finds what was planted.") for name, run in canary.checks(options.build)]
     for name, run, meaning in checks:

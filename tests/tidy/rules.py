@@ -22,7 +22,8 @@ CODE = (".h", ".cpp")
 class Tree:
     """The files that the rules look at, read once."""
 
-    def __init__(self, top, build, scratch=None):
+    def __init__(self, top, build, scratch=None, quick=False):
+        self.quick = quick  # the private headers stand alone or not another time
         self.top = pathlib.Path(top)
         self.build = pathlib.Path(build)
         self.scratch = pathlib.Path(scratch or build) / "tidy"  # where a rule may write
@@ -33,7 +34,7 @@ class Tree:
     def files(self, *folders):
         found = []
         for folder in folders:
-            found += [p for p in (self.top / folder).rglob("*") if p.suffix in CODE and p.is_file()]
+            found += [p for p in (self.top / folder).rglob("*") if p.suffix in CODE and p.parent.name != "pch"]
         return sorted(found)
 
     @functools.cache
@@ -159,7 +160,8 @@ def _proved_headers(tree):
 def headers_alone(tree):
     """Each header compiles by itself, included twice."""
     proved = _proved_headers(tree)
-    headers = [p for p in tree.code() if p.suffix == ".h" and p.resolve() not in proved and p.parent.name != "pch"]
+    where = tree.files("include") if tree.quick else tree.code()
+    headers = [p for p in where if p.suffix == ".h" and p.resolve() not in proved]
 
     compiler = (["ccache"] if shutil.which("ccache") else []) + ["g++"]
     scratch = tree.scratch
@@ -253,7 +255,7 @@ def openings(tree):
         says = path.with_suffix(".h") if path.suffix == ".cpp" and path.with_suffix(".h").exists() else path
         if not text.startswith("// ") and not tree.text(says).startswith("// "):
             wrong.append(f"{tree.name(path)}:1: opens with what it is, owns, and never does")
-        if path.suffix == ".h" and "#pragma once" not in text and path.parent.name != "pch":
+        if path.suffix == ".h" and "#pragma once" not in text:
             wrong.append(f"{tree.name(path)}:1: no #pragma once")
     return wrong
 
