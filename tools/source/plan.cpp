@@ -9,6 +9,8 @@
 #include <iterator>
 #include <utility>
 
+#include "tools/common/header.h"
+
 namespace ringpost::source {
 namespace {
 
@@ -137,8 +139,25 @@ void Plan::make_generated(std::uint64_t number, Content& content) const {
 }
 
 tools::Sha256::Hex Plan::hash(const Content& content, bool by_data) const {
+  return hash_of(content.head, content, by_data);
+}
+
+// The empty line stands in the head of a message that is made up, and in the octets of one from a file.
+tools::Sha256::Hex Plan::body_hash(const Content& content, bool by_data) const {
+  View head = content.head;
+  Content body = content;
+  if (const std::size_t start = tools::body_start(head); start != View::npos) {
+    head.remove_prefix(start);
+  } else {
+    head = {};
+    body.octets.remove_prefix(std::min(tools::body_start(body.octets), body.octets.size()));
+  }
+  return hash_of(head, body, by_data);
+}
+
+tools::Sha256::Hex Plan::hash_of(View head, const Content& content, bool by_data) {
   tools::Sha256 hash;
-  hash.take(content.head);
+  hash.take(head);
   hash.take(content.octets);
   if (by_data && content.data_adds_crlf) hash.take("\r\n");
   return hash.hex();

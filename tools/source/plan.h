@@ -53,8 +53,11 @@ class Plan {
   [[nodiscard]] std::string ledger_id(std::uint64_t number, const Content& content) const;
   // Of what the receiver has when it has all.
   [[nodiscard]] tools::Sha256::Hex hash(const Content& content, bool by_data) const;
+  // Of the same behind its empty line: what no relay on the way may change.
+  [[nodiscard]] tools::Sha256::Hex body_hash(const Content& content, bool by_data) const;
 
  private:
+  static tools::Sha256::Hex hash_of(View head, const Content& content, bool by_data);
   void make_generated(std::uint64_t number, Content& content) const;
   void append_header(std::uint64_t number, std::string& out) const;
 

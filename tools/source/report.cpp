@@ -88,6 +88,7 @@ void Report::write_line(const Ending& ending, WallTime wall) {
   ledger_.text("text", ending.text);
   if (const View spool_id = spool_id_in(ending.text); !spool_id.empty()) ledger_.text("spool_id", spool_id);
   ledger_.text("sha256", tools::view_of(plan_.hash(content, ending.by_data)));
+  ledger_.text("body_sha256", tools::view_of(plan_.body_hash(content, ending.by_data)));
   ledger_.number("bytes", content.size() + (ending.by_data && content.data_adds_crlf ? 2 : 0));
   ledger_.real("latency_ms", in_seconds(ending.latency) * 1e3);
   ledger_.end();
