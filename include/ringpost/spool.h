@@ -205,7 +205,7 @@ Result<ring::File> lock(ring::Files&, const std::string& directory);
 // The logs of a directory, read without a daemon (spoolcat, tests): like recovery, but changes nothing.
 struct Dump {
   SpoolId id;
-  const message::Envelope* envelope = nullptr;
+  const message::Envelope* envelope = nullptr;  // null: the message is damaged, and nothing but its id is known
   const message::State* state = nullptr;
   const message::ContentFacts* facts = nullptr;
   View trace = {};

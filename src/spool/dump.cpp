@@ -61,6 +61,9 @@ Result<Recovery> read_logs(ring::Files& files, const std::string& directory,
       };
       visit(dump);
     });
+    ledger.index().for_each([&](const Entry& entry) {
+      if (entry.damaged != 0 || entry.state_damaged != 0) visit({.id = entry.id});
+    });
   }
   return recovery;
 }

@@ -21,9 +21,6 @@ Log::Log(Store& store, std::uint32_t number_, std::string directory_, ring::File
       keeper_(store, *this) {}
 
 Log::~Log() {
-  hand_out(*open_, fail(ECANCELED, "spool: closed"));
-  hand_out(*flight_, fail(ECANCELED, "spool: closed"));
-  while (!waiting_.empty()) waiting_.pop_front().release();
   if (directory_file.open()) store_.ring.files().close(directory_file);
 }
 

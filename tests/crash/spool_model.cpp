@@ -1,0 +1,72 @@
+// The judge.
+#include "spool_model.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+namespace ringpost::spool::test {
+
+Model::Version Model::version_of(const message::State& state) {
+  Version version;
+  for (std::size_t i = 0; i < state.size(); ++i)
+    version.recipients.emplace_back(state.at(i).status, state.at(i).attempts);
+  version.over = state.count(message::Status::open) == 0 && state.count(message::Status::failed) == 0;
+  return version;
+}
+
+void Model::asked(const Message& message, std::string content) {
+  if (!used_.insert(message.id).second) FAIL_CHECK("an id came twice: " << message.id.text());
+  Kept& kept = kept_[message.id];
+  kept.content = std::move(content);
+  kept.versions.push_back(version_of(message.state));
+}
+
+void Model::acknowledged(SpoolId id) { kept_.at(id).acknowledged = true; }
+
+void Model::refused(SpoolId id) { CHECK_FALSE(kept_.at(id).acknowledged); }
+
+std::size_t Model::asked_to_save(SpoolId id, const Version& version) {
+  kept_.at(id).versions.push_back(version);
+  return kept_.at(id).versions.size() - 1;
+}
+
+void Model::saved(SpoolId id, std::size_t version) {
+  Kept& kept = kept_.at(id);
+  kept.durable = std::max(kept.durable, version);
+}
+
+void Model::judge(Scene& scene) {
+  for (const auto& [id, found] : scene.found)
+    if (!kept_.contains(id)) FAIL_CHECK("a phantom: " << id.text());
+  for (auto at = kept_.begin(); at != kept_.end();) {
+    Kept& kept = at->second;
+    const auto found = scene.found.find(at->first);
+    if (found == scene.found.end()) {
+      const bool may_be_over = std::any_of(kept.versions.begin() + static_cast<std::ptrdiff_t>(kept.durable),
+                                           kept.versions.end(), [](const Version& v) { return v.over; });
+      if (kept.acknowledged && !may_be_over) FAIL_CHECK("lost: " << at->first.text());
+      at = kept_.erase(at);
+      continue;
+    }
+    Version is;
+    for (const auto& one : found->second.state) is.recipients.emplace_back(one.status, one.attempts);
+    const auto first = kept.versions.begin() + static_cast<std::ptrdiff_t>(kept.durable);
+    if (std::find(first, kept.versions.end(), is) == kept.versions.end())
+      FAIL_CHECK("a state that is neither acknowledged nor later: " << at->first.text());
+    if (scene.content_of(at->first) != kept.content) FAIL_CHECK("other octets: " << at->first.text());
+    kept.acknowledged = true;
+    kept.versions = {is};
+    kept.durable = 0;
+    ++at;
+  }
+}
+
+std::vector<SpoolId> Model::live() const {
+  std::vector<SpoolId> ids;
+  for (const auto& [id, kept] : kept_)
+    if (kept.acknowledged && !kept.versions.back().over) ids.push_back(id);
+  return ids;
+}
+
+}  // namespace ringpost::spool::test
