@@ -1,5 +1,5 @@
-// What a spool owes its owner, kept beside it in a test: each message that a commit was asked for, each state that a save was
-// asked for, and which of them were acknowledged. After a crash it judges what recovery found:
+// What a spool owes its owner, kept beside it in a test: each message that a commit was asked for, each state that a
+// save was asked for, and which of them were acknowledged. After a crash it judges what recovery found:
 //   acknowledged ──> must be there, with exactly its octets, in the acknowledged state or one asked for later
 //   asked for only ──> may be there or not, but never half
 //   anything else ──> must not be there
@@ -38,7 +38,8 @@ class Model {
   std::size_t asked_to_save(SpoolId id, const Version& version);
   void saved(SpoolId id, std::size_t version);
 
-  // Compares with what the scene found at its last open and reads every content; afterwards the model is what was found.
+  // Compares with what the scene found at its last open and reads every content; afterwards the model is what was
+  // found.
   void judge(Scene& scene);
 
   [[nodiscard]] std::vector<SpoolId> live() const;  // acknowledged and not asked to end

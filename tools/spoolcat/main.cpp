@@ -1,6 +1,6 @@
-// ringpost-spoolcat: what a spool directory holds, one line a message, for people or (--json) for programs. Reads only, takes no
-// lock: beside a running daemon it shows the spool as of some moment of its run, and a crashed one as recovery would find
-// it. Exit: 0 all is readable, 1 something is damaged or the directory cannot be read, 2 wrong usage.
+// ringpost-spoolcat: what a spool directory holds, one line a message, for people or (--json) for programs. Reads only,
+// takes no lock: beside a running daemon it shows the spool as of some moment of its run, and a crashed one as recovery
+// would find it. Exit: 0 all is readable, 1 something is damaged or the directory cannot be read, 2 wrong usage.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -52,10 +52,14 @@ class ContentHash {
 
 View word_of(message::Status status) {
   switch (status) {
-    case message::Status::open: return "open";
-    case message::Status::delivered: return "delivered";
-    case message::Status::failed: return "failed";
-    case message::Status::removed: return "removed";
+    case message::Status::open:
+      return "open";
+    case message::Status::delivered:
+      return "delivered";
+    case message::Status::failed:
+      return "failed";
+    case message::Status::removed:
+      return "removed";
   }
   return "unknown";
 }
@@ -108,7 +112,8 @@ ordered_json line_of(const spool::Dump& dump, bool& damaged) {
 std::string for_people(const ordered_json& line) {
   std::string text = line["id"].get<std::string>() + " " + line["state"].get<std::string>();
   if (!line.contains("from")) return text;
-  text += " " + std::to_string(line["size"].get<std::uint64_t>()) + " <" + escaped(line["from"].get<std::string>()) + "> to";
+  text += " " + std::to_string(line["size"].get<std::uint64_t>()) + " <" + escaped(line["from"].get<std::string>()) +
+          "> to";
   for (const auto& to : line["open"]) text += " <" + escaped(to.get<std::string>()) + ">";
   if (line.contains("sha256")) text += " sha256 " + line["sha256"].get<std::string>();
   return text;
@@ -132,7 +137,8 @@ int main(int argc, char** argv) {
   const auto found = spool::read_logs(ring::kernel_files(), directory, [&](const spool::Dump& dump) {
     const ordered_json line = line_of(dump, damaged);
     // What a client wrote is octets: what is no UTF-8 is shown as such, never dropped with its line.
-    const std::string text = json ? line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) : for_people(line);
+    const std::string text =
+        json ? line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) : for_people(line);
     std::printf("%s\n", text.c_str());
   });
   if (!found) {
