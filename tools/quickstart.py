@@ -40,10 +40,9 @@ def answers(address):
         return False
 
 
-def show_bar(words, done, total, begun, last=False):
+def show_bar(words, done, total, last=False):
     full = BAR * min(done, total) // max(total, 1)
-    rate = done / max(time.monotonic() - begun, 0.001)
-    line = f"{words} [{'#' * full}{'.' * (BAR - full)}] {done}/{total} {rate:,.0f}/s"
+    line = f"[{'#' * full}{'.' * (BAR - full)}] {done}/{total} {words}"
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K" + line + ("\n" if last else ""))
         sys.stderr.flush()
@@ -105,11 +104,12 @@ class Events:
 
 
 def start(options, scratch):
+    state_directory().mkdir(mode=0o750, parents=True, exist_ok=True)
     for name, address in (("the relay", RELAY), ("the sink", SINK)):
         if answers(address):
             raise Failed(f"something answers at {address[0]}:{address[1]} already, where {name} should: end it first")
     sink = Program("ringpost-sink", [options.build / "ringpost-sink", "--listen", "%s:%d" % SINK, "--ledger",
-                                     scratch / "ledger.jsonl"], scratch / "sink.log")
+                                     state_directory() / "sink.jsonl"], scratch / "sink.log")
     options.running.append(sink)
     sink.wait_until(lambda program: answers(SINK))
     relay = Program("ringpost", [options.build / "ringpost", "serve"], scratch / "relay.log")
@@ -130,17 +130,17 @@ def send(options):
 
 def follow(options, events, wanted):
     """Waits for the deliveries of what was accepted; gives the seconds each took, and the failures."""
-    begun, queued, failed, moved = time.monotonic(), [], 0, time.monotonic()
+    queued, failed, moved = [], 0, time.monotonic()
     while len(queued) + failed < wanted:
         fresh = [event for event in events.new() if event.get("from") == SENDER]
         queued += [event.get("queued", 0.0) for event in fresh if event["type"] == "delivery"]
         failed += sum(event["type"] == "failure" for event in fresh)
         moved = time.monotonic() if fresh else moved
-        show_bar("delivered", len(queued), wanted, begun)
+        show_bar("delivered", len(queued), wanted)
         if time.monotonic() - moved > DELIVERY_SECONDS:
             break
         time.sleep(0.02)
-    show_bar("delivered", len(queued), wanted, begun, last=True)
+    show_bar("delivered", len(queued), wanted, last=True)
     return queued, failed
 
 
@@ -154,10 +154,10 @@ def report(options, sent, queued, failed, seconds):
    messages    {accepted} accepted of {sent["messages"]}, {len(queued)} delivered, {failed} failed
    rate        {sent["messages_per_second"]:,.0f} messages/s in, {len(queued) / seconds:,.0f}/s from end to end
    to the 250  p50 {sent["latency_ms"]["p50"]:.2f} ms   p99 {sent["latency_ms"]["p99"]:.2f} ms   (after a durable write)
-   to delivery p50 {quantile(queued, 0.5) * 1e3:.2f} ms   p99 {quantile(queued, 0.99) * 1e3:.2f} ms   (from the 250 to the sink's)
+   to delivery p50 {quantile(queued, 0.5) * 1e3:.0f} ms   p99 {quantile(queued, 0.99) * 1e3:.0f} ms   (from the 250 to the sink's)
    spool       {state_directory()}/spool      look inside: {options.build}/ringpost-spoolcat {state_directory()}/spool
    events      {state_directory()}/events.jsonl
-   sink        wrote a line a message to {options.scratch}/ledger.jsonl""")
+   sink        {state_directory()}/sink.jsonl      (a line a message: id, envelope, sha256)""")
 
 
 def hints(options):
@@ -167,20 +167,10 @@ def hints(options):
                   "Subject: hello\\r\\n\\r\\nHello.\\r\\n")'
    Ask the relay:
       {options.build}/ringpostctl --socket {state_directory()}/control status
-   Hand mail to a real smarthost instead of the sink: stop this with Ctrl-C, put this into ringpost.toml
-
-      [[listener]]
-      address = "127.0.0.1:2525"
-      kind = "relay"
-      [spool]
-      directory = "{state_directory()}/spool"
-      [control]
-      socket = "{state_directory()}/control"
-      [[route]]
-      domain = "*"
-      host = "[192.0.2.25]:25"        # your smarthost's address
-
-   and start   {options.build}/ringpost serve --config ringpost.toml""")
+   Hand mail to a real smarthost instead of the sink: stop this with Ctrl-C, then
+      {options.build}/ringpost default-config > ringpost.toml      and in it, below [[route]]:
+          host = "smarthost.example.net:25"
+      {options.build}/ringpost serve --config ringpost.toml""")
 
 
 def stay(options, events):
