@@ -140,8 +140,9 @@ constexpr Key<Config> kRootKeys[] = {
       .bounds = from(0s, 1h)},
      [](Config& c) -> auto& { return c.deliver.timeouts.idle; }},
     {{.path = "retry.schedule",
-      .text = "How long to wait before each further attempt; the last one repeats. Each wait is varied a "
-              "little, so that what failed together does not come back together.",
+      .text = "How long to wait before each further attempt; the last one repeats. Each wait is up to a tenth longer, "
+              "by another "
+              "part for each message, so that what failed together does not come back together.",
       .bounds = from(100ms, 30 * 24h),
       .needs_some = true},
      [](Config& c) -> auto& { return c.retry.schedule; }},

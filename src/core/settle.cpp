@@ -14,6 +14,7 @@ using message::Status;
 constexpr std::uint16_t kTooManyRecipients = 452;
 constexpr smtp::EnhancedCode kTooManyRecipientsEnhanced{4, 5, 3};
 constexpr Duration kNextTransaction = 1s;
+constexpr std::int64_t kSpreadSteps = 1024;
 
 std::uint16_t one_more(std::uint16_t attempts) {
   return attempts == UINT16_MAX ? attempts : static_cast<std::uint16_t>(attempts + 1);
@@ -21,10 +22,13 @@ std::uint16_t one_more(std::uint16_t attempts) {
 
 }  // namespace
 
-Duration Settle::wait_after(std::uint16_t attempts) const {
+// Up to a tenth longer than the schedule says, by the message: what failed together does not come back together, and
+// recipients of one message still do.
+Duration Settle::wait_after(SpoolId id, std::uint16_t attempts) const {
   const auto& schedule = rooms_.config->retry.schedule;
   const std::size_t step = std::min<std::size_t>(std::max<std::uint16_t>(attempts, 1) - 1U, schedule.size() - 1);
-  return schedule[step];
+  const auto spread = static_cast<std::int64_t>((std::hash<SpoolId>{}(id) >> 32) % std::uint64_t{kSpreadSteps});
+  return schedule[step] + schedule[step] / 10 * spread / kSpreadSteps;
 }
 
 bool Settle::outcome(spool::Message& message, std::uint32_t recipient, const Outcome& outcome, const Origin& origin) {
@@ -59,7 +63,7 @@ bool Settle::outcome(spool::Message& message, std::uint32_t recipient, const Out
 
 void Settle::later(const spool::Message& message, const Outcome& outcome, RecipientState& state) {
   const WallTime now = rooms_.ring.wall();
-  Duration wait = wait_after(state.attempts);
+  Duration wait = wait_after(message.id, state.attempts);
   const bool others_taken = message.state.count(Status::delivered) > 0;
   if (outcome.code == kTooManyRecipients && others_taken &&
       (!outcome.enhanced.given() || outcome.enhanced == kTooManyRecipientsEnhanced)) {

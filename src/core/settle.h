@@ -38,7 +38,7 @@ class Settle {
   // Whether the message has ended, but for its failed recipients that wait for an operator.
   static bool is_kept_failed(const spool::Message&);
   void later(const spool::Message&, const message::Outcome&, message::RecipientState&);
-  [[nodiscard]] Duration wait_after(std::uint16_t attempts) const;
+  [[nodiscard]] Duration wait_after(SpoolId id, std::uint16_t attempts) const;
   void tell(const spool::Message&, std::uint32_t recipient, const message::Outcome&, report::EventType,
             std::uint32_t attempt, const Origin&);
 
