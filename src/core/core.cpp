@@ -19,8 +19,10 @@ constexpr Duration kAbortGrace = 5s;  // after drain's time: for the kernel to g
 }  // namespace
 
 struct Core::Parts {
-  Parts(ring::Ring& ring, std::shared_ptr<const config::Config> config, std::string file, Ended when_ended)
+  Parts(ring::Ring& ring, std::shared_ptr<const config::Config> config, std::string file, Ended when_ended,
+        std::shared_ptr<receive::Census> the_census)
       : rooms(ring, std::move(config)),
+        census(std::move(the_census)),
         config_file(std::move(file)),
         ended(std::move(when_ended)),
         settle(rooms),
@@ -41,6 +43,7 @@ struct Core::Parts {
   [[nodiscard]] Counts counts() const;
 
   Rooms rooms;
+  std::shared_ptr<receive::Census> census;
   std::string config_file;
   Ended ended;
   Settle settle;
@@ -61,7 +64,7 @@ Result<void> Core::Parts::start() {
   if (auto recovered = recover(); !recovered) return recovered;
   rooms.ring.on_mail(this, [](void* self, const ring::Mail& mail) { static_cast<Parts*>(self)->take_mail(mail); });
   rooms.deliverer = std::make_unique<deliver::Deliverer>(rooms.ring, rooms.config, dispatch);
-  rooms.receiver = std::make_unique<receive::Receiver>(rooms.ring, rooms.config, intake);
+  rooms.receiver = std::make_unique<receive::Receiver>(rooms.ring, rooms.config, intake, census);
   if (auto listening = rooms.receiver->listen(); !listening) return listening;
   if (rooms.ring.core() == CoreId{0} && !rooms.config->control.socket.empty()) {
     control = std::make_unique<control::Server>(rooms.ring, rooms.config->control.socket, operate);
@@ -171,8 +174,10 @@ Counts Core::Parts::counts() const {
   return counts;
 }
 
-Core::Core(ring::Ring& ring, std::shared_ptr<const config::Config> config, std::string config_file, Ended ended)
-    : parts_(std::make_unique<Parts>(ring, std::move(config), std::move(config_file), std::move(ended))) {}
+Core::Core(ring::Ring& ring, std::shared_ptr<const config::Config> config, std::string config_file, Ended ended,
+           std::shared_ptr<receive::Census> census)
+    : parts_(std::make_unique<Parts>(ring, std::move(config), std::move(config_file), std::move(ended),
+                                     std::move(census))) {}
 Core::~Core() = default;
 
 Result<void> Core::start() { return parts_->start(); }

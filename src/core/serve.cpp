@@ -60,6 +60,7 @@ class Process {
   std::string file_;
   unsigned cores_;
   ring::Fleet fleet_;
+  std::shared_ptr<receive::Census> census_ = std::make_shared<receive::Census>();
   std::barrier<> started_;
   std::atomic<bool> start_failed_ = false;
   std::atomic<bool> failed_ = false;
@@ -132,10 +133,13 @@ void Process::core_thread(CoreId id) {
   {
     // Each core has its own copy: no reference count is shared on the hot path.
     auto own = std::make_shared<const config::Config>(*config_);
-    Core core(**ring, std::move(own), file_, [&](const Error* failure) {
-      if (failure != nullptr) core_failed(id, *failure);
-      (*ring)->stop();
-    });
+    Core core(
+        **ring, std::move(own), file_,
+        [&](const Error* failure) {
+          if (failure != nullptr) core_failed(id, *failure);
+          (*ring)->stop();
+        },
+        census_);
     if (auto started = core.start(); !started) return give_up(started.error());
     recovered_ += core.recovery().messages;
     started_.arrive_and_wait();
