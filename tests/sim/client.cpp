@@ -183,6 +183,7 @@ void Client::on_reply(int code, const std::string& text) {
 }
 
 void Client::on_final(Transaction& transaction, int code, const std::string& text) {
+  world_.trace().note(world_.now(), "client hears about " + transaction.message->reverse_path + ": " + text);
   if (code == 250) {
     ledger_.acknowledged(*transaction.message, transaction.taken, text);
     transaction.answered = true;

@@ -178,10 +178,12 @@ void Smarthost::Session::content_complete() {
   place_ = Place::commands;
   if (misbehaves(Stage::content)) return;
   if (drawn(host_.mood_.lose_reply)) {
+    host_.tell("takes, and does not say so", reverse_path_, recipients_);
     host_.ledger_.took(reverse_path_, recipients_, content_, {});
     return drop();
   }
   const std::string text = "250 2.0.0 taken\r\n";
+  host_.tell("takes", reverse_path_, recipients_);
   host_.ledger_.took(reverse_path_, recipients_, content_, {end_, queued_ + text.size()});
   clear();
   say(text);
@@ -212,6 +214,7 @@ void Smarthost::Session::refuse(Stage stage, bool for_good) {
     // At RCPT it is about the last one alone, at MAIL about all that would have come.
     std::vector<std::string> about = recipients_;
     if (stage == Stage::rcpt) about = {recipients_.back()};
+    host_.tell("refuses", reverse_path_, about);
     host_.ledger_.peer_refused(reverse_path_, about);
   }
   const std::string text = for_good ? "550 5.7.1 not wanted" : "451 4.3.0 not now";
@@ -279,6 +282,12 @@ void Smarthost::listen(bool on) {
     world_.network().close(*listener_);
     listener_.reset();
   }
+}
+
+void Smarthost::tell(const char* what, const std::string& from, const std::vector<std::string>& to) {
+  std::string text = "peer " + address_.text() + " " + what + " " + from + " for";
+  for (const std::string& each : to) text += " " + each;
+  world_.trace().note(world_.now(), std::move(text));
 }
 
 // Sessions stay to the end of the run: replies on their way name them.

@@ -41,6 +41,7 @@ class Smarthost final : public ListenerEvents {
  private:
   class Session;
   void on_connection() override;
+  void tell(const char* what, const std::string& from, const std::vector<std::string>& to);
 
   World& world_;
   Ledger& ledger_;
