@@ -19,7 +19,7 @@ constexpr Duration kLongestSleep = 60s;     // the calendar may jump: look at le
 }  // namespace
 
 // One entry on its way through memory and an attempt. Pooled, so that its buffers are made once.
-struct Dispatch::Job : deliver::Job, Link<Job> {
+struct Dispatch::Job : deliver::Job, Link<Job>, Link<UnsavedTag> {
   explicit Job(Dispatch& dispatch)
       : owner(dispatch), load(this, [](void* self, Result<spool::Message*> result) {
           static_cast<Job*>(self)->owner.loaded(*static_cast<Job*>(self), std::move(result));
@@ -32,7 +32,7 @@ struct Dispatch::Job : deliver::Job, Link<Job> {
   spool::Load load;
   std::vector<std::uint32_t> chosen;
   bool expired = false;  // its time was over when it was taken: it is settled, not attempted
-  bool changed = false;  // an outcome was written into the message's state
+  bool changed = false;  // an outcome was written into the message's state and is not saved yet: linked as unsaved
 };
 
 struct Dispatch::Target : Link<Target> {  // linked while it has ready jobs
@@ -59,6 +59,7 @@ Dispatch::Dispatch(Rooms& rooms, Settle& settle)
       settle_(settle),
       leases_(rooms.ring, *this),
       pump_(this, ring::call<&Dispatch::pump>),
+      save_(this, ring::call<&Dispatch::save_outcomes>),
       due_timer_(this, ring::call<&Dispatch::pump>) {}
 
 Dispatch::~Dispatch() { CHECK(idle()); }
@@ -272,9 +273,22 @@ void Dispatch::outcome(deliver::Job& base, std::uint32_t recipient, const Outcom
                        const deliver::Attempt& attempt) {
   auto& job = static_cast<Job&>(base);
   if (outcome.kind != Outcome::Kind::delivered) rooms_.queue->note_error(job.destination, outcome.text);
-  job.changed |=
-      settle_.outcome(*job.message, recipient, outcome,
-                      {.host = attempt.host, .source = attempt.source, .site = attempt.site, .took = attempt.took});
+  if (!settle_.outcome(*job.message, recipient, outcome,
+                       {.host = attempt.host, .source = attempt.source, .site = attempt.site, .took = attempt.took}))
+    return;
+  // Not only when the job is done: that may wait long, for a peer that replies before it has read all that was sent.
+  job.changed = true;
+  if (!job.Link<UnsavedTag>::linked()) unsaved_.push_back(job);
+  rooms_.ring.defer(save_);
+}
+
+// The outcomes of this turn whose jobs are not done yet.
+void Dispatch::save_outcomes() {
+  while (!unsaved_.empty()) {
+    Job& job = unsaved_.pop_front();
+    job.changed = false;
+    settle_.save(*job.message);
+  }
 }
 
 void Dispatch::done(deliver::Job& base) { finish(static_cast<Job&>(base)); }
@@ -282,6 +296,7 @@ void Dispatch::done(deliver::Job& base) { finish(static_cast<Job&>(base)); }
 void Dispatch::finish(Job& job) {
   spool::Message& message = *job.message;
   if (job.changed) settle_.save(message);
+  job.Link<UnsavedTag>::unlink();
   const auto due = Settle::next_due(message, job.chosen);
   if (due)
     rooms_.queue->put_back(job.entry, *due, rooms_.ring.wall());

@@ -52,6 +52,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
  private:
   struct Job;
   struct Target;
+  struct UnsavedTag;
 
   Target& target(DestinationId);
   DestinationId destination_of(View domain);
@@ -68,6 +69,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   void expire_waiting(Target&);
   void settle_expired(Job&);
   void finish(Job&);
+  void save_outcomes();
   void back_to_queue(Job&);
   void back_to_queue_all(Target&);
   void free_job(Job&);
@@ -79,11 +81,13 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   Settle& settle_;
   Leases leases_;
   ring::Deferred pump_;
+  ring::Deferred save_;
   ring::Timer due_timer_;
   std::deque<Target> targets_;       // by DestinationId
   List<Target, Target> with_ready_;  // and perhaps some that have none any more
   std::vector<std::unique_ptr<Job>> jobs_;
   List<Job, Job> free_jobs_;
+  List<Job, UnsavedTag> unsaved_;  // with outcomes that are to be saved this turn
   std::size_t jobs_out_ = 0;
   bool stopped_ = false;
 };
