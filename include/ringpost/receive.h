@@ -174,7 +174,7 @@ class Receiver {
   Receiver(ring::Ring&, std::shared_ptr<const config::Config>, Host&, std::shared_ptr<Census> = nullptr);
   ~Receiver();
 
-  // Opens the listeners of the config; the error names the address.
+  // Opens the listeners of the config that take relay mail; the error names the address.
   Result<void> listen();
   // The addresses actually bound (port 0 becomes the kernel's choice).
   [[nodiscard]] std::vector<SocketAddress> addresses() const;

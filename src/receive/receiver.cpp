@@ -149,8 +149,11 @@ Receiver::Receiver(ring::Ring& ring, std::shared_ptr<const config::Config> confi
 Receiver::~Receiver() = default;
 
 Result<void> Receiver::listen() {
-  for (const config::Listener& configured : parts_->config->listeners)
+  for (const config::Listener& configured : parts_->config->listeners) {
+    // Submission asks for AUTH and TLS, which are not here yet: better no port than one that takes passwords in clear.
+    if (configured.kind != config::ListenerKind::kRelay) continue;
     if (auto opened = parts_->open(configured); !opened) return opened;
+  }
   return {};
 }
 

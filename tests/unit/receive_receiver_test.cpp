@@ -446,6 +446,14 @@ TEST_CASE("a sink that is full stops its client, and only it, until it has drain
   CHECK(f.host.kept.back().draft->sink.content == content);
 }
 
+TEST_CASE("a listener for submission is not opened while there is no AUTH and no TLS") {
+  Fixture f;
+  f.config.listeners.push_back({kServer.with_port(587), config::ListenerKind::kSubmission});
+  f.config.listeners.push_back({kServer.with_port(465), config::ListenerKind::kSubmissions});
+  f.start();
+  CHECK(f.receiver->addresses() == std::vector{kServer});
+}
+
 TEST_CASE("sessions that begin after a reload go by the new configuration") {
   Fixture f;
   Client& before = f.connect();
