@@ -1,6 +1,4 @@
 // The public face of the client's session, its phases and its end. Connection and tests call it; it calls its Talk.
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "deliver/machine.h"
@@ -237,9 +235,7 @@ void ClientSession::Parts::end(End why, std::uint16_t code, smtp::EnhancedCode e
                                std::initializer_list<View> words) {
   if (phase == Phase::ended) return;
   for (const View word : words) {
-    const std::size_t length = std::min(word.size(), reason_text.size() - reason_length);
-    std::memcpy(reason_text.data() + reason_length, word.data(), length);
-    reason_length += length;
+    reason_length += word.copy(reason_text.data() + reason_length, reason_text.size() - reason_length);
   }
   // One that never came so far as to ask for work was of no use: the host refused, whatever it said before.
   how = reached || why == End::quit ? why : End::refused;

@@ -48,6 +48,7 @@ class Gather {
   void put(View text) {
     RINGPOST_CHECK(text.size() <= kTextOctets - text_used_);
     char* const at = text_.data() + text_used_;
+    if (text.empty()) return;
     std::memcpy(at, text.data(), text.size());
     text_used_ += text.size();
     octets_ += text.size();
