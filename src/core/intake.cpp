@@ -7,6 +7,7 @@ namespace ringpost::core {
 namespace {
 
 constexpr std::uint64_t kWarmShare = 2;  // warm messages may hold 1/2 of the content pool
+constexpr Duration kWarmTime = 10s;      // what was not attempted by then waits for something else than its turn
 
 receive::Refused words_of(spool::Refusal refusal) {
   switch (refusal) {
@@ -35,7 +36,7 @@ message::Draft* Intake::begin(receive::Refused& why) {
   const std::uint64_t bound = rooms_.config->limits.queue_messages / rooms_.ring.cores();
   spool::Refusal refusal = rooms_.spool->refusal();
   if (refusal == spool::Refusal::memory_full) {
-    cool();
+    cool_all();
     refusal = rooms_.spool->refusal();
   }
   if (refusal == spool::Refusal::none && rooms_.spool->size() >= bound) refusal = spool::Refusal::queue_full;
@@ -63,18 +64,20 @@ void Intake::committed(Pending& pending, spool::Message& message, const Result<v
   ++rooms_.counts.accepted;
   tell_reception(message);
   dispatch_.enqueue(message.id, message.envelope, message.state);
-  warm_.push_back(message);
-  cool();
+  keep_warm(message);
   rooms_.receiver->committed(ticket, result);
 }
 
 void Intake::abandon(message::Draft& draft) { static_cast<spool::Message&>(draft).release(); }
 
-void Intake::cool() {
+// The oldest are attempted first, so when the pool is short it is the new ones that are not kept: else each would be
+// let go just before its turn.
+void Intake::keep_warm(spool::Message& message) {
+  const WallTime too_old = rooms_.ring.wall() - kWarmTime;
+  while (!warm_.empty() && warm_.front().envelope.accepted < too_old) warm_.pop_front().release();
   const spool::Statistics& pool = rooms_.spool->statistics();
-  while (!warm_.empty() && pool.chunks_free < pool.chunks_total / kWarmShare) warm_.pop_front().release();
-  if (rooms_.spool->refusal() == spool::Refusal::memory_full)
-    while (!warm_.empty()) warm_.pop_front().release();
+  if (pool.chunks_free < pool.chunks_total / kWarmShare) return message.release();
+  warm_.push_back(message);
 }
 
 void Intake::cool_all() {

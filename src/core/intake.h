@@ -25,10 +25,8 @@ class Intake : public receive::Host {
   void refused(const SocketAddress& client, View reverse_path, View forward_path, std::uint16_t code,
                smtp::EnhancedCode enhanced, View text) override;
 
-  // Lets go of all messages kept warm (the core ends).
+  // Lets go of all messages kept warm: memory is short, or the core ends.
   void cool_all();
-  // Lets go of the oldest warm ones until the pools have room again.
-  void cool();
   [[nodiscard]] bool idle() const { return pending_.used() == 0; }
 
  private:
@@ -45,6 +43,7 @@ class Intake : public receive::Host {
     spool::Commit commit;
   };
   void committed(Pending&, spool::Message&, const Result<void>&);
+  void keep_warm(spool::Message&);
   void tell_reception(const spool::Message&);
 
   Rooms& rooms_;

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <mutex>
 #include <thread>
 
@@ -114,7 +115,8 @@ int Process::run() {
   std::vector<std::jthread> threads;
   for (std::uint16_t i = 0; i < cores_; ++i) threads.emplace_back([this, i] { core_thread({i}); });
   started_.arrive_and_wait();
-  const int code = start_failed_ ? 1 : wait();
+  if (start_failed_) std::_Exit(1);  // without destructors: rooms may have operations in the kernel
+  const int code = wait();
   threads.clear();
   ring::kernel_files().close(*locked);
   return code;
@@ -125,6 +127,7 @@ void Process::core_thread(CoreId id) {
     say(fmt::format("ringpost: core {}: {}", id.value, error.message()));
     start_failed_ = true;
     started_.arrive_and_wait();
+    for (;;) pause();  // the main thread ends the process: no loop runs yet, so nothing was taken and nothing is lost
   };
   ring::RingOptions options;
   options.operations = sizes_of(*config_).operations;
@@ -143,7 +146,6 @@ void Process::core_thread(CoreId id) {
     if (auto started = core.start(); !started) return give_up(started.error());
     recovered_ += core.recovery().messages;
     started_.arrive_and_wait();
-    if (start_failed_) core.drain();
     (*ring)->run();
   }
   --running_;
