@@ -55,6 +55,7 @@ struct Receive {
   std::string banner = "ESMTP Ringpost";  // after "220 <hostname> "
   std::uint32_t errors = 20;              // 4xx and 5xx replies to one session before it gets 421
   std::uint32_t max_received = 100;       // RFC 5321 6.3: at least 100 Received fields before a loop is assumed
+  Duration flow_delay = 100ms;            // a 250 is held back so long while mail comes in faster than it goes out
   ReceiveTimeouts timeouts;
 };
 

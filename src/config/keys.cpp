@@ -45,6 +45,11 @@ constexpr Key<Config> kRootKeys[] = {
               "554 5.4.6. RFC 5321 6.3 asks for at least 100.",
       .bounds = {1, 100000}},
      [](Config& c) -> auto& { return c.receive.max_received; }},
+    {{.path = "receive.flow_delay",
+      .text = "How long a 250 may be held back while deliverable mail comes in faster than it goes out, so that it is "
+              "delivered from memory instead of being read back from the disk. 0ms: never.",
+      .bounds = from(0ms, 10s)},
+     [](Config& c) -> auto& { return c.receive.flow_delay; }},
     {{.path = "receive.timeouts.command",
       .text = "How long a session waits for the next command to be complete. RFC 5321 4.5.3.2.7 asks for at "
               "least five minutes.",

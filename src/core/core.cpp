@@ -159,7 +159,7 @@ bool Core::Parts::at_rest() const {
 void Core::Parts::look_for_end() {
   const bool rest = at_rest() && rooms.events.idle();
   if (rest || (aborted && rooms.ring.now() >= abort_at)) {
-    intake.cool_all();
+    rooms.warm.let_go_all();
     return ended(failure ? &*failure : nullptr);
   }
   if (!aborted && rooms.ring.now() >= abort_at) abort();

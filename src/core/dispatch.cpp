@@ -10,7 +10,7 @@ namespace {
 using message::Outcome;
 using message::Status;
 
-constexpr std::size_t kLoadsAhead = 16;     // jobs of one destination that come from the disk at the same time
+constexpr std::size_t kJobsAhead = 48;      // of one destination, loaded or coming from the disk
 constexpr std::size_t kExpiredAtOnce = 64;  // expired entries of a paused destination taken in one turn
 constexpr Duration kLoadAgain = 1s;         // when memory is short
 constexpr Duration kLongestPause = 5min;    // between two tries to reach a destination
@@ -75,6 +75,10 @@ Dispatch::Target& Dispatch::target(DestinationId id) {
 
 DestinationId Dispatch::destination_of(View domain) {
   return rooms_.queue->destination(rooms_.router->find(domain).name);
+}
+
+bool Dispatch::attempted_soon(const message::Envelope& envelope) {
+  return !held_back(target(destination_of(envelope.recipient(0).domain)));
 }
 
 bool Dispatch::enqueue(SpoolId id, const message::Envelope& envelope, const message::State& state) {
@@ -193,10 +197,7 @@ void Dispatch::loaded(Job& job, Result<spool::Message*> result) {
     return wake();
   }
   job.message = *result;
-  if (job.message->linked()) {  // intake kept it warm for us
-    job.message->unlink();
-    job.message->release();
-  }
+  rooms_.warm.take(*job.message);
   if (stopped_) return back_to_queue(job);
   if (!choose_recipients(job)) {
     rooms_.queue->done(job.entry);
@@ -251,9 +252,9 @@ bool Dispatch::choose_recipients(Job& job) {
   return !job.chosen.empty();
 }
 
-// Brings entries into memory until kLoadsAhead are on their way from the disk, or one is ready.
+// Brings entries into memory until kJobsAhead are ready or on their way from the disk.
 void Dispatch::fill(Target& t) {
-  while (t.loading < kLoadsAhead && t.ready_count == 0) {
+  while (t.loading + t.ready_count < kJobsAhead) {
     const auto entry = rooms_.queue->take(t.id);
     if (!entry) return;
     begin(t, *entry);

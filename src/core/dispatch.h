@@ -26,6 +26,8 @@ class Dispatch : public deliver::Host, public Leases::Listener {
 
   // An accepted or recovered message: an entry for each destination of its open recipients. False: the queue is full.
   bool enqueue(SpoolId, const message::Envelope&, const message::State&);
+  // Whether its first recipient's destination takes mail now, as far as is known.
+  [[nodiscard]] bool attempted_soon(const message::Envelope&);
   // Something is due or may have become so: look this turn.
   void wake() { rooms_.ring.defer(pump_); }
   // The routes have changed: destinations are looked up anew and everything that was stopped for want of one is tried.

@@ -6,8 +6,8 @@
 namespace ringpost::core {
 namespace {
 
-constexpr std::uint64_t kWarmShare = 2;  // warm messages may hold 1/2 of the content pool
-constexpr Duration kWarmTime = 10s;      // what was not attempted by then waits for something else than its turn
+// Mail that comes in faster than it goes out: so many parts of the messages in memory wait for their attempt.
+constexpr std::size_t kFlowShare = 4;
 
 receive::Refused words_of(spool::Refusal refusal) {
   switch (refusal) {
@@ -28,15 +28,21 @@ receive::Refused words_of(spool::Refusal refusal) {
 }  // namespace
 
 Intake::Intake(Rooms& rooms, Dispatch& dispatch, std::uint32_t messages_in_memory)
-    : rooms_(rooms), dispatch_(dispatch), pending_(messages_in_memory) {}
+    : rooms_(rooms),
+      dispatch_(dispatch),
+      pending_(messages_in_memory),
+      flow_(this, ring::call<&Intake::answer_held>),
+      flow_timer_(this, ring::call<&Intake::answer_held>) {
+  rooms_.warm.on_less(&flow_);
+}
 
-Intake::~Intake() { cool_all(); }
+Intake::~Intake() { rooms_.warm.on_less(nullptr); }
 
 message::Draft* Intake::begin(receive::Refused& why) {
   const std::uint64_t bound = rooms_.config->limits.queue_messages / rooms_.ring.cores();
   spool::Refusal refusal = rooms_.spool->refusal();
   if (refusal == spool::Refusal::memory_full) {
-    cool_all();
+    rooms_.warm.let_go_all();
     refusal = rooms_.spool->refusal();
   }
   if (refusal == spool::Refusal::none && rooms_.spool->size() >= bound) refusal = spool::Refusal::queue_full;
@@ -55,34 +61,42 @@ void Intake::commit(message::Draft& draft, receive::Ticket ticket) {
 }
 
 void Intake::committed(Pending& pending, spool::Message& message, const Result<void>& result) {
-  const receive::Ticket ticket = pending.ticket;
-  pending_.release(pending);
   if (!result) {
     message.release();
-    return rooms_.receiver->committed(ticket, result);
+    return answer(pending, result);
   }
   ++rooms_.counts.accepted;
   tell_reception(message);
   dispatch_.enqueue(message.id, message.envelope, message.state);
-  keep_warm(message);
+  if (dispatch_.attempted_soon(message.envelope))
+    rooms_.warm.keep(message, rooms_.spool->statistics());
+  else
+    message.release();
+  if (!too_fast()) return answer(pending, result);
+  pending.since = rooms_.ring.now();
+  held_.push_back(pending);
+  if (!flow_timer_.armed()) rooms_.ring.arm(flow_timer_, rooms_.config->receive.flow_delay);
+}
+
+void Intake::answer(Pending& pending, const Result<void>& result) {
+  const receive::Ticket ticket = pending.ticket;
+  pending_.release(pending);
   rooms_.receiver->committed(ticket, result);
 }
 
+bool Intake::too_fast() const {
+  return rooms_.config->receive.flow_delay > Duration{0} && rooms_.warm.size() > pending_.capacity() / kFlowShare;
+}
+
+// The longest held first: all while mail flows, else those whose time is over.
+void Intake::answer_held() {
+  const Instant long_ago = rooms_.ring.now() - rooms_.config->receive.flow_delay;
+  while (!held_.empty() && (!too_fast() || held_.front().since <= long_ago)) answer(held_.pop_front(), {});
+  if (!held_.empty() && !flow_timer_.armed())
+    rooms_.ring.arm(flow_timer_, held_.front().since + rooms_.config->receive.flow_delay);
+}
+
 void Intake::abandon(message::Draft& draft) { static_cast<spool::Message&>(draft).release(); }
-
-// The oldest are attempted first, so when the pool is short it is the new ones that are not kept: else each would be
-// let go just before its turn.
-void Intake::keep_warm(spool::Message& message) {
-  const WallTime too_old = rooms_.ring.wall() - kWarmTime;
-  while (!warm_.empty() && warm_.front().envelope.accepted < too_old) warm_.pop_front().release();
-  const spool::Statistics& pool = rooms_.spool->statistics();
-  if (pool.chunks_free < pool.chunks_total / kWarmShare) return message.release();
-  warm_.push_back(message);
-}
-
-void Intake::cool_all() {
-  while (!warm_.empty()) warm_.pop_front().release();
-}
 
 void Intake::refused(const SocketAddress& client, View reverse_path, View forward_path, std::uint16_t code,
                      smtp::EnhancedCode enhanced, View text) {

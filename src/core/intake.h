@@ -1,7 +1,7 @@
 // Intake: draft → spool → queue. The first of the three flows: receive's sessions get their drafts here, and a complete
-// one is made durable, given to the queue, told, and only then answered. Owned by Core. It keeps just accepted messages
-// in memory
-// ("warm") until dispatch takes them, as long as the pools have room. One thread.
+// one is made durable, given to the queue, told, and only then answered. Owned by Core. While deliverable mail comes in
+// faster than it goes out it holds the answers back for a moment (receive.flow_delay), so that mail stays in memory
+// until its attempt. One thread.
 #pragma once
 
 #include "core/rooms.h"
@@ -25,13 +25,11 @@ class Intake : public receive::Host {
   void refused(const SocketAddress& client, View reverse_path, View forward_path, std::uint16_t code,
                smtp::EnhancedCode enhanced, View text) override;
 
-  // Lets go of all messages kept warm: memory is short, or the core ends.
-  void cool_all();
   [[nodiscard]] bool idle() const { return pending_.used() == 0; }
 
  private:
   // One commit that is awaited.
-  struct Pending {
+  struct Pending : Link<Pending> {
     Pending(Intake& intake, receive::Ticket the_ticket)
         : owner(intake),
           ticket(the_ticket),
@@ -41,15 +39,20 @@ class Intake : public receive::Host {
     Intake& owner;
     receive::Ticket ticket;
     spool::Commit commit;
+    Instant since;  // linked into held_: durable, answered later
   };
   void committed(Pending&, spool::Message&, const Result<void>&);
-  void keep_warm(spool::Message&);
+  void answer(Pending&, const Result<void>&);
+  [[nodiscard]] bool too_fast() const;
+  void answer_held();
   void tell_reception(const spool::Message&);
 
   Rooms& rooms_;
   Dispatch& dispatch_;
   Slab<Pending> pending_;
-  List<spool::Message, spool::Message> warm_;
+  List<Pending, Pending> held_;
+  ring::Deferred flow_;
+  ring::Timer flow_timer_;
 };
 
 }  // namespace ringpost::core

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "core/warm.h"
 #include "ringpost/config.h"
 #include "ringpost/core.h"
 #include "ringpost/deliver.h"
@@ -22,13 +23,15 @@ struct Rooms {
       : ring(the_ring),
         config(std::move(the_config)),
         router(std::make_unique<route::Router>(*config)),
-        events(the_ring, config->events.file) {}
+        events(the_ring, config->events.file),
+        warm(the_ring) {}
 
   ring::Ring& ring;
   std::shared_ptr<const config::Config> config;
   std::unique_ptr<route::Router> router;
   report::EventLog events;
   std::unique_ptr<spool::Spool> spool;
+  Warm warm;  // before the spool goes
   std::unique_ptr<queue::Queue> queue;
   std::unique_ptr<receive::Receiver> receiver;
   std::unique_ptr<deliver::Deliverer> deliverer;
