@@ -94,6 +94,7 @@ class Queue {
 
   [[nodiscard]] std::size_t messages() const;
   [[nodiscard]] std::size_t entries() const;
+  [[nodiscard]] std::size_t room() const;  // entries that can still be added
   // Each entry of a message: destination, due, taken.
   void entries_of(SpoolId, const std::function<void(DestinationId, WallTime due, bool taken)>&) const;
 

@@ -10,11 +10,13 @@ namespace {
 using message::Outcome;
 using message::Status;
 
-constexpr std::size_t kJobsAhead = 48;      // of one destination, loaded or coming from the disk
-constexpr std::size_t kExpiredAtOnce = 64;  // expired entries of a paused destination taken in one turn
-constexpr Duration kLoadAgain = 1s;         // when memory is short
-constexpr Duration kLongestPause = 5min;    // between two tries to reach a destination
-constexpr Duration kLongestSleep = 60s;     // the calendar may jump: look at least so often
+constexpr std::size_t kJobsAhead = 48;        // of one destination, loaded or coming from the disk
+constexpr std::size_t kExpiredAtOnce = 64;    // expired entries of a paused destination taken in one turn
+constexpr Duration kLoadAgain = 1s;           // when memory is short
+constexpr Duration kRequeue = 100ms;          // between two looks for room in a full queue
+constexpr std::size_t kRoomToRequeue = 4096;  // entries: what most messages need; the others try again
+constexpr Duration kLongestPause = 5min;      // between two tries to reach a destination
+constexpr Duration kLongestSleep = 60s;       // the calendar may jump: look at least so often
 
 }  // namespace
 
@@ -60,7 +62,12 @@ Dispatch::Dispatch(Rooms& rooms, Settle& settle)
       leases_(rooms.ring, *this),
       pump_(this, ring::call<&Dispatch::pump>),
       save_(this, ring::call<&Dispatch::save_outcomes>),
-      due_timer_(this, ring::call<&Dispatch::pump>) {}
+      due_timer_(this, ring::call<&Dispatch::pump>),
+      requeue_load_(this,
+                    [](void* self, Result<spool::Message*> result) {
+                      static_cast<Dispatch*>(self)->requeue_loaded(std::move(result));
+                    }),
+      requeue_timer_(this, ring::call<&Dispatch::requeue>) {}
 
 Dispatch::~Dispatch() { CHECK(idle()); }
 
@@ -94,7 +101,31 @@ bool Dispatch::enqueue(SpoolId id, const message::Envelope& envelope, const mess
                              now);
   }
   wake();
+  if (!all) {
+    unqueued_.push_back(id);
+    if (!requeue_timer_.armed()) rooms_.ring.arm(requeue_timer_, kRequeue);
+  }
   return all;
+}
+
+// A message that found the table full is in the spool without its entries: one at a time gets them when there is room.
+void Dispatch::requeue() {
+  if (stopped_ || unqueued_.empty()) return;
+  if (rooms_.queue->room() < kRoomToRequeue || requeue_busy_) return rooms_.ring.arm(requeue_timer_, kRequeue);
+  const SpoolId id = unqueued_.back();
+  unqueued_.pop_back();
+  requeue_busy_ = true;
+  rooms_.spool->load(id, spool::Spool::Want::envelope, requeue_load_);
+}
+
+void Dispatch::requeue_loaded(Result<spool::Message*> result) {
+  requeue_busy_ = false;
+  if (result) {
+    spool::Message& message = **result;
+    enqueue(message.id, message.envelope, message.state);  // those it has are left as they are
+    message.release();
+  }
+  rooms_.ring.arm(requeue_timer_, kRequeue);
 }
 
 // ---- what to do this turn
@@ -413,6 +444,7 @@ void Dispatch::rerouted() {
 void Dispatch::stop() {
   stopped_ = true;
   due_timer_.disarm();
+  requeue_timer_.disarm();
   for (Target& t : targets_) back_to_queue_all(t);
 }
 

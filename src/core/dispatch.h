@@ -24,7 +24,8 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   Dispatch(Rooms& rooms, Settle& settle);
   ~Dispatch() override;
 
-  // An accepted or recovered message: an entry for each destination of its open recipients. False: the queue is full.
+  // An accepted or recovered message: an entry for each destination of its open recipients. False: the queue is full;
+  // the missing ones are added when there is room.
   bool enqueue(SpoolId, const message::Envelope&, const message::State&);
   // Whether its first recipient's destination takes mail now, as far as is known.
   [[nodiscard]] bool attempted_soon(const message::Envelope&);
@@ -35,7 +36,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   // Begins nothing any more; what is loaded goes back to the queue. Attempts under way end by the deliverer.
   void stop();
   // Whether no job is loading, loaded or being attempted.
-  [[nodiscard]] bool idle() const { return jobs_out_ == 0; }
+  [[nodiscard]] bool idle() const { return jobs_out_ == 0 && !requeue_busy_; }
   Leases& leases() { return leases_; }
 
   // deliver::Host
@@ -72,6 +73,8 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   void settle_expired(Job&);
   void finish(Job&);
   void save_outcomes();
+  void requeue();
+  void requeue_loaded(Result<spool::Message*>);
   void back_to_queue(Job&);
   void back_to_queue_all(Target&);
   void free_job(Job&);
@@ -91,6 +94,10 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   List<Job, Job> free_jobs_;
   List<Job, UnsavedTag> unsaved_;  // with outcomes that are to be saved this turn
   std::size_t jobs_out_ = 0;
+  std::vector<SpoolId> unqueued_;  // messages that found the queue full
+  spool::Load requeue_load_;
+  ring::Timer requeue_timer_;
+  bool requeue_busy_ = false;
   bool stopped_ = false;
 };
 

@@ -6,6 +6,9 @@
 namespace ringpost::core {
 namespace {
 
+// Due entries kept for drafts that were begun before the table was nearly full: a message may need one for each
+// recipient.
+constexpr std::size_t kEntriesSpare = 4096;
 // Mail that comes in faster than it goes out: so many parts of the messages in memory wait for their attempt.
 constexpr std::size_t kFlowShare = 4;
 
@@ -45,7 +48,9 @@ message::Draft* Intake::begin(receive::Refused& why) {
     rooms_.warm.let_go_all();
     refusal = rooms_.spool->refusal();
   }
-  if (refusal == spool::Refusal::none && rooms_.spool->size() >= bound) refusal = spool::Refusal::queue_full;
+  const bool full =
+      rooms_.spool->size() >= bound || rooms_.queue->room() < kEntriesSpare + rooms_.config->limits.recipients;
+  if (refusal == spool::Refusal::none && full) refusal = spool::Refusal::queue_full;
   spool::Message* message = refusal == spool::Refusal::none ? rooms_.spool->begin() : nullptr;
   if (message == nullptr) why = words_of(refusal);
   return message;

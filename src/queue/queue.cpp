@@ -214,6 +214,7 @@ bool Queue::remove(SpoolId id) {
 
 std::size_t Queue::messages() const { return tables_->message_count; }
 std::size_t Queue::entries() const { return tables_->slots.used(); }
+std::size_t Queue::room() const { return tables_->slots.capacity() - tables_->slots.used(); }
 
 void Queue::entries_of(SpoolId id, const std::function<void(DestinationId, WallTime, bool)>& visit) const {
   Tables& t = *tables_;

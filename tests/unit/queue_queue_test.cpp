@@ -159,6 +159,7 @@ TEST_CASE("queue: a full table refuses, and takes again when there is room") {
   std::uint64_t added = 0;
   while (queue.add({id(added + 1), d, kNow, kNever}, kNow)) ++added;
   CHECK(added == 4);
+  CHECK(queue.room() == 0);
   queue.done(*queue.take(d));
   CHECK(queue.add({id(99), d, kNow, kNever}, kNow));
 }
