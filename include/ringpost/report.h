@@ -17,7 +17,8 @@
 namespace ringpost::report {
 
 inline constexpr std::size_t kEventBuffer = 256 * 1024;  // octets waiting per core; a line that does not fit is dropped
-inline constexpr std::size_t kEventLine = 16 * 1024;    // octets of the longest line: texts are cut, and an octet may become six
+inline constexpr std::size_t kEventLine =
+    16 * 1024;  // octets of the longest line: texts are cut, and an octet may become six
 
 // docs/events.md lists them with their keys; the "type" of a line is the name in the comment.
 enum class EventType : std::uint8_t {

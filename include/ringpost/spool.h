@@ -4,11 +4,12 @@
 //   receive fills a Message ── commit ──> record in the open batch ── one durable write ──> Commit completes ──> 250
 //   deliver settles recipients ── save ──> state record in the open batch (within kCommitInterval)
 //
-// One batch is in flight per log; the next one collects meanwhile. Outcomes go to the log that holds the message. A core
-// may own several logs: its own, which takes new messages, and adopted ones (of cores that are no more).
+// One batch is in flight per log; the next one collects meanwhile. Outcomes go to the log that holds the message. A
+// core may own several logs: its own, which takes new messages, and adopted ones (of cores that are no more).
 //
-// A failed sync or write of a batch ends the spool: each commit of the batch fails, nothing is taken any more, on_failure is
-// called, and the process must end so that recovery rereads the disk. Never here: SMTP, due times' meaning, routes.
+// A failed sync or write of a batch ends the spool: each commit of the batch fails, nothing is taken any more,
+// on_failure is called, and the process must end so that recovery rereads the disk. Never here: SMTP, due times'
+// meaning, routes.
 //
 // Thread: its core's, except open(), which runs on that core's thread before the loop does.
 #pragma once
@@ -25,19 +26,20 @@
 
 namespace ringpost::spool {
 
-inline constexpr Duration kCommitInterval = 20ms;             // longest wait of an outcome for its batch
+inline constexpr Duration kCommitInterval = 20ms;              // longest wait of an outcome for its batch
 inline constexpr std::size_t kBatchLimit = kCommitBufferSize;  // octets of one batch; a batch in flight is one write
-inline constexpr std::size_t kGatherLimit = 256 * 1024;       // octets of a content kept in memory and in the log
-inline constexpr std::size_t kBlock = kDiskBlock;             // alignment of batches, unit of O_DIRECT
+inline constexpr std::size_t kGatherLimit = 256 * 1024;        // octets of a content kept in memory and in the log
+inline constexpr std::size_t kBlock = kDiskBlock;              // alignment of batches, unit of O_DIRECT
 
 struct Options {
   std::string directory;
-  std::uint64_t segment_size = kSegmentSize;  // octets, a multiple of kBlock, at least 64 KiB; below 4 * kBatchLimit batches shrink
-  std::uint64_t reserve = 256ULL << 20;       // octets kept free on the file system: below it mail is refused
-  std::size_t body_chunks = 4096;             // pool of this core, RINGPOST_BODY_CHUNK_SIZE octets each
-  std::size_t messages = 10'000'000;          // index entries of this core: address space, touched on use
-  std::size_t in_memory = 4096;               // Messages of this core at the same time (drafts and attempts)
-  bool durable = true;                        // false: a null log for measuring the network alone; loses everything
+  std::uint64_t segment_size =
+      kSegmentSize;  // octets, a multiple of kBlock, at least 64 KiB; below 4 * kBatchLimit batches shrink
+  std::uint64_t reserve = 256ULL << 20;  // octets kept free on the file system: below it mail is refused
+  std::size_t body_chunks = 4096;        // pool of this core, RINGPOST_BODY_CHUNK_SIZE octets each
+  std::size_t messages = 10'000'000;     // index entries of this core: address space, touched on use
+  std::size_t in_memory = 4096;          // Messages of this core at the same time (drafts and attempts)
+  bool durable = true;                   // false: a null log for measuring the network alone; loses everything
 };
 
 // Why no message can be taken now. Each is transient: 452 (RFC 5321 4.2.3) with words for the client.
@@ -83,8 +85,8 @@ class Commit : public Link<Commit> {
 };
 
 // A wait for a message to be in memory. Completes once, perhaps before load() returns, with a held Message that the
-// owner releases; or an error: ENOENT (ended meanwhile), EBUSY (no room in memory now: try later), EBADMSG (damaged: kept
-// on disk, reported), or what the disk said.
+// owner releases; or an error: ENOENT (ended meanwhile), EBUSY (no room in memory now: try later), EBADMSG (damaged:
+// kept on disk, reported), or what the disk said.
 class Load : public Link<Load> {
  public:
   using Done = void (*)(void* owner, Result<Message*>);
@@ -122,7 +124,7 @@ class Reader : public message::BodySource {
 
 // What open() found, for the log and for metrics.
 struct Recovery {
-  std::uint64_t messages = 0;          // live: given to on_message
+  std::uint64_t messages = 0;  // live: given to on_message
   std::uint64_t segments = 0;
   std::uint64_t torn_tails = 0;        // batches cut that were never durable: normal after a crash
   std::uint64_t damaged_batches = 0;   // quarantined: a later batch is valid, so this one once was
@@ -131,16 +133,16 @@ struct Recovery {
 };
 
 struct Statistics {
-  std::uint64_t commits = 0;             // messages made durable
+  std::uint64_t commits = 0;  // messages made durable
   std::uint64_t batches = 0;
-  std::uint64_t octets_written = 0;      // to the log, padding included
+  std::uint64_t octets_written = 0;  // to the log, padding included
   std::uint64_t large_octets_written = 0;
-  std::uint64_t messages = 0;            // live now
-  std::uint64_t segments = 0;            // on disk now
+  std::uint64_t messages = 0;  // live now
+  std::uint64_t segments = 0;  // on disk now
   std::uint64_t segments_recycled = 0;
   std::uint64_t chunks_free = 0;
   std::uint64_t chunks_total = 0;
-  std::uint64_t damaged_messages = 0;    // found damaged while running
+  std::uint64_t damaged_messages = 0;  // found damaged while running
 };
 
 class Spool {
@@ -149,8 +151,9 @@ class Spool {
   // recipient has failed ones only: it waits for an operator.
   using OnMessage = std::function<void(SpoolId, const message::Envelope&, const message::State&)>;
 
-  // Locks the directory (one process per spool: the caller of core 0 does that once, see lock()), recovers the logs that
-  // belong to this core (log number modulo cores), and prepares the first segment. Errors name the path and what to do.
+  // Locks the directory (one process per spool: the caller of core 0 does that once, see lock()), recovers the logs
+  // that belong to this core (log number modulo cores), and prepares the first segment. Errors name the path and what
+  // to do.
   static Result<std::unique_ptr<Spool>> open(ring::Ring&, const Options&, const OnMessage&, Recovery&);
   ~Spool();  // no Message, Reader or wait may be left
 
@@ -158,9 +161,9 @@ class Spool {
   [[nodiscard]] Refusal refusal() const;  // none: begin() will give a Message
   // A held, empty Message with a new id and its content sink; null when refusal() says why.
   Message* begin();
-  // Makes the message durable with its current envelope, facts, trace and state. Completes after the durable write that covers
-  // it (and its large file): success is what a 250 may be said for. Failure: the message does not exist on disk or the
-  // spool has stopped.
+  // Makes the message durable with its current envelope, facts, trace and state. Completes after the durable write that
+  // covers it (and its large file): success is what a 250 may be said for. Failure: the message does not exist on disk
+  // or the spool has stopped.
   void commit(Message&, Commit&);
 
   // ---- dispatch and inspection
@@ -170,15 +173,15 @@ class Spool {
   [[nodiscard]] bool warm(SpoolId) const;
 
   // ---- settle
-  // Writes the message's state as it is now: a state record that replaces the one before, or, when no recipient is open or
-  // failed, the record that ends it. Durable within kCommitInterval plus one write. `commit` may be null.
+  // Writes the message's state as it is now: a state record that replaces the one before, or, when no recipient is open
+  // or failed, the record that ends it. Durable within kCommitInterval plus one write. `commit` may be null.
   void save(Message&, Commit* commit);
 
-  // Ends a message by its id alone, whatever its recipients' state and also when it is damaged: an operator's remove. Durable as
-  // save(). False: no such message. One that is in memory stays readable for its holders.
+  // Ends a message by its id alone, whatever its recipients' state and also when it is damaged: an operator's remove.
+  // Durable as save(). False: no such message. One that is in memory stays readable for its holders.
   bool discard(SpoolId);
-  // Whether outcomes can be kept now. False (a full disk ate the reserve, or the spool has stopped): start no attempt; saves
-  // already asked for wait. on_relief tells when to look again.
+  // Whether outcomes can be kept now. False (a full disk ate the reserve, or the spool has stopped): start no attempt;
+  // saves already asked for wait. on_relief tells when to look again.
   [[nodiscard]] bool takes_outcomes() const;
 
   // Each live message, in no order; `id` stays valid only if nothing is saved or committed meanwhile.
@@ -213,8 +216,8 @@ struct Dump {
 };
 Result<Recovery> read_logs(ring::Files&, const std::string& directory, const std::function<void(const Dump&)>&);
 
-// What the write path of a directory is: which method works (O_DIRECT + RWF_DSYNC or write + fdatasync) and the median of
-// some 64 KiB durable writes, as lines for `ringpost check`. Writes and removes one file.
+// What the write path of a directory is: which method works (O_DIRECT + RWF_DSYNC or write + fdatasync) and the median
+// of some 64 KiB durable writes, as lines for `ringpost check`. Writes and removes one file.
 Result<std::vector<std::string>> describe_write_path(ring::Files&, const std::string& directory);
 
 }  // namespace ringpost::spool

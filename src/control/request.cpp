@@ -46,8 +46,6 @@ Result<Request> parse_request(View line) {
   return request;
 }
 
-std::string error_line(View text) {
-  return json{{"error", text}}.dump(-1, ' ', true, json::error_handler_t::replace);
-}
+std::string error_line(View text) { return json{{"error", text}}.dump(-1, ' ', true, json::error_handler_t::replace); }
 
 }  // namespace ringpost::control

@@ -1,5 +1,5 @@
-// Server: the admin socket's sessions. Owned by core 0's Core. A session reads a line, has it executed, and reads the next one
-// when the answer has ended; what it answers waits in a buffer of its own, bounded.
+// Server: the admin socket's sessions. Owned by core 0's Core. A session reads a line, has it executed, and reads the
+// next one when the answer has ended; what it answers waits in a buffer of its own, bounded.
 #include <cerrno>
 #include <list>
 #include <utility>

@@ -12,16 +12,26 @@ constexpr std::size_t kTextShown = 512;
 
 View name_of(EventType type) {
   switch (type) {
-    case EventType::reception: return "reception";
-    case EventType::delivery: return "delivery";
-    case EventType::transient_failure: return "transient_failure";
-    case EventType::failure: return "failure";
-    case EventType::refusal: return "refusal";
-    case EventType::removal: return "removal";
-    case EventType::start: return "start";
-    case EventType::stop: return "stop";
-    case EventType::reload: return "reload";
-    case EventType::trouble: return "trouble";
+    case EventType::reception:
+      return "reception";
+    case EventType::delivery:
+      return "delivery";
+    case EventType::transient_failure:
+      return "transient_failure";
+    case EventType::failure:
+      return "failure";
+    case EventType::refusal:
+      return "refusal";
+    case EventType::removal:
+      return "removal";
+    case EventType::start:
+      return "start";
+    case EventType::stop:
+      return "stop";
+    case EventType::reload:
+      return "reload";
+    case EventType::trouble:
+      return "trouble";
   }
   return "trouble";
 }

@@ -30,7 +30,10 @@ struct Decoded {
 Decoded decode(View text) {
   const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned first = octet(0);
-  const std::size_t length = first >= 0xF0 && first < 0xF5 ? 4 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xC2 && first < 0xE0 ? 2 : 1;
+  const std::size_t length = first >= 0xF0 && first < 0xF5   ? 4
+                             : first >= 0xE0 && first < 0xF0 ? 3
+                             : first >= 0xC2 && first < 0xE0 ? 2
+                                                             : 1;
   if (length == 1 || text.size() < length) return {first, 1};
   unsigned code = first & (0xFFU >> (length + 1));
   for (std::size_t i = 1; i < length; ++i) {

@@ -1,5 +1,5 @@
-// ringpostctl: the operator's side of the control socket. Sends one request, shows the answer as tables or, with --json, as the
-// lines that came. Exit: 0 done, 1 the relay said no or cannot be reached, 2 wrong usage.
+// ringpostctl: the operator's side of the control socket. Sends one request, shows the answer as tables or, with
+// --json, as the lines that came. Exit: 0 done, 1 the relay said no or cannot be reached, 2 wrong usage.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -153,12 +153,14 @@ CLI::App* add_command(CLI::App& app, Options& options, const std::string& name, 
   return command;
 }
 
-void add_string(CLI::App* command, Options& options, const std::string& name, const std::string& key, const std::string& text) {
+void add_string(CLI::App* command, Options& options, const std::string& name, const std::string& key,
+                const std::string& text) {
   command->add_option_function<std::string>(
       name, [&options, key](const std::string& value) { options.request[key] = value; }, text);
 }
 
-void add_flag(CLI::App* command, Options& options, const std::string& name, const std::string& key, const std::string& text) {
+void add_flag(CLI::App* command, Options& options, const std::string& name, const std::string& key,
+              const std::string& text) {
   command->add_flag_callback(name, [&options, key] { options.request[key] = true; }, text);
 }
 
@@ -180,7 +182,8 @@ int main(int argc, char** argv) {
   CLI::App* show = add_command(app, options, "show", "one message: envelope and recipients");
   add_string(show, options, "id", "id", "spool id, as in the 250");
   add_flag(show, options, "--content", "content", "with its content");
-  for (const auto& [name, text] : {std::pair{"flush", "attempt now what waits"}, {"remove", "drop messages without delivering them"}}) {
+  for (const auto& [name, text] :
+       {std::pair{"flush", "attempt now what waits"}, {"remove", "drop messages without delivering them"}}) {
     CLI::App* command = add_command(app, options, name, text);
     add_string(command, options, "id", "id", "one message");
     add_string(command, options, "--destination", "destination", "all that wait for this destination");
