@@ -27,7 +27,7 @@ namespace ringpost::receive {
 // Transactions of one session whose commit is awaited while it parses on; their replies are held in order.
 inline constexpr std::size_t kCommitsAwaited = 32;
 // Octets of replies that a session holds before it stops parsing.
-inline constexpr std::size_t kRepliesHeld = 16 * 1024;
+inline constexpr std::size_t kRepliesHeld = 16UL * 1024;
 
 // Names one commit of one session; stays harmless when the session is gone.
 struct Ticket {

@@ -1,5 +1,6 @@
 // Commands of a server session that need no transaction: EHLO, HELO, RSET, NOOP, QUIT, VRFY, EXPN, HELP, and what is no
 // command at all.
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -15,11 +16,7 @@ constexpr smtp::EnhancedCode kBadArguments{5, 5, 4};
 constexpr std::array<View, 9> kHttpMethods{"GET",     "POST",    "PUT",   "HEAD", "DELETE",
                                            "CONNECT", "OPTIONS", "PATCH", "PRI"};
 
-bool speaks_http(View word) {
-  for (const View method : kHttpMethods)
-    if (word == method) return true;
-  return false;
-}
+bool speaks_http(View word) { return std::ranges::find(kHttpMethods, word) != kHttpMethods.end(); }
 
 }  // namespace
 

@@ -17,12 +17,12 @@ namespace ringpost::receive {
 // After the last reply: how long, and for how many octets, we go on reading what the client still sends, so that the
 // kernel does not answer it with a reset that would overtake our reply.
 inline constexpr Duration kLinger = 5s;
-inline constexpr std::size_t kLingerOctets = 1024 * 1024;
+inline constexpr std::size_t kLingerOctets = 1024UL * 1024;
 // How long a client may take to read the last replies of a session that has ended.
 inline constexpr Duration kLastWords = 20s;
 // Octets kept for a session that waits before its receive is cancelled: most waits are over by then, and a cancel with
 // the receive that follows it costs as much as handling a message.
-inline constexpr std::size_t kBacklogBeforeCancel = 16 * 1024;
+inline constexpr std::size_t kBacklogBeforeCancel = 16UL * 1024;
 
 class Connection {
  public:

@@ -19,8 +19,8 @@ constexpr policy::Verdict kNoSlot{421, {4, 3, 2}, "Too many sessions, try again 
 
 // Octets kept for sessions that wait, and for unfinished lines: a bounded share of all memory.
 constexpr std::uint64_t kBacklogShare = 32;
-constexpr std::uint64_t kFewestBlocks = 2048;      // per core: 4 MiB
-constexpr std::uint64_t kMostBlocks = 256 * 1024;  // per core: 512 MiB
+constexpr std::uint64_t kFewestBlocks = 2048;        // per core: 4 MiB
+constexpr std::uint64_t kMostBlocks = 256UL * 1024;  // per core: 512 MiB
 
 std::uint32_t blocks_of_core(const config::Config& config, unsigned cores) {
   const std::uint64_t wanted = config.limits.memory / kBacklogShare / cores / sizeof(Block);
