@@ -18,7 +18,7 @@ constexpr std::uint32_t kBundleTotal = 256 * 1024;
 static_assert(kBundleTotal <= kReceiveAfterCancel);
 
 constexpr mode_t kFileMode = 0640;
-constexpr unsigned kNoWaiting = 1000;  // tries to get a submission entry before something is very wrong
+constexpr unsigned kEntryTries = 1000;  // tries to get a submission entry before something is very wrong
 
 int open_flags(Files::Open mode) {
   switch (mode) {
@@ -84,7 +84,7 @@ void KernelRing::queue_cancel(std::uint32_t index) {
 io_uring_sqe& KernelRing::next_entry() {
   for (unsigned tries = 0;; ++tries) {
     if (io_uring_sqe* const entry = io_uring_get_sqe(&ring_)) return *entry;
-    CHECK(tries < kNoWaiting);
+    CHECK(tries < kEntryTries);
     statistics_.submissions += io_uring_sq_ready(&ring_);
     const int result = io_uring_submit(&ring_);
     if (result < 0) {
