@@ -183,7 +183,7 @@ void Ledger::judge(const MessageRecord& message, const RecipientRecord& recipien
     violation_("I1: " + who + " was acknowledged " + std::to_string(recipient.acknowledgements) + " times, taken " +
                std::to_string(recipient.takings.size()) + ", failed " + std::to_string(recipient.failed) + ", queued " +
                std::to_string(recipient.open));
-  if (recipient.failed > 0 && !recipient.peer_refused)
+  if (recipient.failed > 0 && !recipient.peer_refused && !may_expire_)
     violation_("I1: " + who + " is listed as failed, but no peer refused it");
   const unsigned accepted = recipient.offers - recipient.refused_offers;  // at most: some may never have arrived
   const auto counted_takings = static_cast<std::size_t>(

@@ -71,6 +71,9 @@ class Ledger {
   // What the spool holds at the end, one call a message.
   void kept(const message::Envelope&, const message::State&);
 
+  // A message may fail because its time is over, too.
+  void expiry_is_possible() { may_expire_ = true; }
+
   // ---- judgement
   // Who is still owed, for the report of a seed that does not drain.
   [[nodiscard]] std::string owed(std::size_t at_most) const;
@@ -104,6 +107,7 @@ class Ledger {
 
   Violation violation_;
   std::deque<MessageRecord> messages_;  // by key, stay where they are
+  bool may_expire_ = false;
   std::vector<Crash> crashes_;
 };
 

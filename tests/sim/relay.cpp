@@ -50,6 +50,7 @@ void Relay::on_ended(std::size_t core, const Error* failure) {
   world_.trace().add(world_.now(), static_cast<int>(core), "core ended: failed", failure != nullptr ? 1 : 0);
   if (failure == nullptr || failure_) return;
   failure_ = *failure;
+  failed_at_ = world_.now();
   world_.trace().note(world_.now(), "the relay fails: " + failure->message());
   world_.schedule().after(Duration{0}, [this, life = world_.life()] {
     if (life == world_.life()) drain();

@@ -23,6 +23,7 @@ class Relay {
   [[nodiscard]] bool ended() const;
   // A core has failed; the others are told to end.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+  [[nodiscard]] Instant failed_at() const { return failed_at_; }  // when that core had ended
   void drain();
   // Ends what is left of the process: after ended(), or as kill -9 or a power loss does it.
   void bury();
@@ -39,6 +40,7 @@ class Relay {
   std::vector<std::unique_ptr<core::Core>> cores_;
   std::vector<bool> ended_;
   std::optional<Error> failure_;
+  Instant failed_at_;
 };
 
 }  // namespace ringpost::sim

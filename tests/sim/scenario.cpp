@@ -16,7 +16,7 @@ constexpr Duration kSlice = 5s;      // between two looks at the ledger
 constexpr Duration kDryMost = 4h;    // I9: with all faults gone, the queue is empty by then
 constexpr Duration kDrainMost = 2min;
 constexpr Duration kTurnSlack = 5ms;      // completions wait for a turn
-constexpr Duration kFailureSlack = 10s;   // between a failed write and the end of the process
+constexpr Duration kFailureSlack = 10s;   // between a failed write and the end of its core
 constexpr std::uint64_t kCutWithin = 60;  // changes of the disk
 
 }  // namespace
@@ -69,7 +69,7 @@ void Scenario::run_faults() {
 void Scenario::after_step() {
   if (world_.disk().cut()) crash(true);
   if (!relay_.ended()) return;
-  if (relay_.failure()) crashed(kFailureSlack);
+  if (relay_.failure()) crashed(world_.now() - relay_.failed_at() + kFailureSlack);
   relay_.bury();
   restart_soon();
 }

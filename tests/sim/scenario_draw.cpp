@@ -63,6 +63,10 @@ config::Config Scenario::draw_config() {
   timeouts.data_done = 2min;
   config.receive.timeouts = {5min, 3min, 20min};
   config.retry.schedule = {10s, 30s, 1min, 2min};
+  if (random_.chance(1, 8)) {
+    config.retry.expire = 3min + moment(10min);
+    ledger_.expiry_is_possible();
+  }
   config.limits.memory = 64 * kMebi;
   config.limits.queue_messages = 10'000;
   config.limits.sessions = 1000;
@@ -170,12 +174,13 @@ void Scenario::draw_disk() {
   DiskFaults& disk = world_.disk().faults();
   disk.stall = chance(5'000, 3);
   disk.short_write = chance(20'000, 3);
-  disk.write_error = chance(300, 4);
-  disk.sync_error = chance(300, 4);
-  disk.no_space = chance(300, 4);
-  disk.quota = chance(300, 6);
-  disk.read_error = chance(300, 6);
-  disk.open_error = chance(300, 6);
+  const unsigned bad = random_.chance(1, 8) ? 10'000 : 500;
+  disk.write_error = chance(bad, 4);
+  disk.sync_error = chance(bad, 4);
+  disk.no_space = chance(bad, 4);
+  disk.quota = chance(bad, 6);
+  disk.read_error = chance(bad, 6);
+  disk.open_error = chance(bad, 6);
   if (random_.chance(1, 6)) world_.disk().refuse_direct(true);
 }
 
