@@ -151,6 +151,7 @@ Result<void> Replay::look_behind(const BatchHead& head) {
   if (head.previous.life == 0 || head.previous == last) return {};
   for (FoundSegment& before : segments) {
     if (before.header.number != head.previous.segment || before.header.life != head.previous.life) continue;
+    if (head.previous.segment == head.place.segment) return {};  // the walk through this segment has met it
     if (before.first != 0 && head.previous.offset < before.valid_end) return {};
     FileWindow window{files_, before.file, before.size};
     const std::uint64_t end = std::min(before.size, before.header.end != 0 ? before.header.end : before.header.size);
@@ -163,12 +164,13 @@ Result<void> Replay::salvage(FoundSegment& segment, FileWindow& window, std::uin
                              std::uint64_t before) {
   damaged = true;
   ledger_.segment(segment.slot).quarantined = true;
-  recovery_.damaged_batches += before > next_sequence ? before - next_sequence : 1;
+  // Batches of a log follow each other by one: what is missing between the last one seen and the next is what is lost.
+  const std::uint64_t gap = last_sequence_ != 0 && before > last_sequence_ + 1 ? before - last_sequence_ - 1 : 1;
+  recovery_.damaged_batches += gap;
   Result<void> result;
-  each_record_in_damage(window, from, to, secret, next_sequence > 1 ? next_sequence - 1 : 1, before,
-                        [&](const FoundRecord& record) {
-                          if (result) result = apply(segment, record);
-                        });
+  each_record_in_damage(window, from, to, secret, last_sequence_ + 1, before - 1, [&](const FoundRecord& record) {
+    if (result) result = apply(segment, record);
+  });
   return result;
 }
 
@@ -178,7 +180,8 @@ Result<void> Replay::apply_batch(FoundSegment& segment, FileWindow&, const Segme
     if (result) result = apply(segment, record);
   });
   next_count = std::max(next_count, step.head.next_count);
-  next_sequence = step.head.sequence + 1;
+  last_sequence_ = step.head.sequence;
+  next_sequence = std::max(next_sequence, last_sequence_ + 1);
   last = step.head.place;
   segment.valid_end = step.offset + round_up(step.head.length, kBlock);
   return result;

@@ -75,6 +75,7 @@ class Replay {
   std::uint32_t log_;
   Ledger& ledger_;
   Recovery& recovery_;
+  std::uint64_t last_sequence_ = 0;  // of the batch applied last
   std::string scratch_;
 };
 

@@ -1,5 +1,5 @@
-// Each operation on the disk fails once, with each errno that a disk can give: what was acknowledged is kept, what cannot be
-// kept is said, a full disk ends by itself, a failed write or sync ends the spool for good.
+// Each operation on the disk fails once, with each errno that a disk can give: what was acknowledged is kept, what
+// cannot be kept is said, a full disk ends by itself, a failed write or sync ends the spool for good.
 #include <doctest/doctest.h>
 
 #include "spool_workload.h"

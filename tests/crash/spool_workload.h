@@ -1,5 +1,5 @@
-// What an owner does with a spool all day, drawn from a seed: commits, settles, ends and discards messages, small ones and
-// large ones, several at a time, and tells the model each of it. With a broken disk it goes on as far as it can.
+// What an owner does with a spool all day, drawn from a seed: commits, settles, ends and discards messages, small ones
+// and large ones, several at a time, and tells the model each of it. With a broken disk it goes on as far as it can.
 #pragma once
 
 #include <doctest/doctest.h>
