@@ -63,6 +63,7 @@ class Core final : public deliver::Talk {
   void done(deliver::Job&) override {}
   void returned(deliver::Job&) override {}
   void reached() override {}
+  void bdat_unknown() override {}
   void ready() override {}
 
   message::Envelope envelope;

@@ -84,6 +84,8 @@ class Talk {
   virtual void done(Job&) = 0;
   virtual void returned(Job&) = 0;
   virtual void reached() = 0;
+  // The peer offered CHUNKING and does not know BDAT: its host is better talked to by DATA from now on.
+  virtual void bdat_unknown() = 0;
   // output() is worth calling, for a reason that the session's owner did not cause: a content has octets again, or
   // there is more to do than one turn should take. May come at any time, also from inside another room.
   virtual void ready() = 0;

@@ -126,7 +126,9 @@ void Connection::begin_talk() {
   phase_ = Phase::talking;
   ++pool_.statistics().connections;
   source_ = pool_.ring().local_address(socket_).value_or(SocketAddress{});
-  session_.emplace(pool_.config().hostname, route_->manners, pool_.config().deliver.timeouts, *this);
+  config::Manners manners = route_->manners;
+  manners.chunking = manners.chunking && !destination_.bdat_unknown;
+  session_.emplace(pool_.config().hostname, manners, pool_.config().deliver.timeouts, *this);
   progress_ = 0;
   send_failed_ = false;
   pool_.ring().receive(receive_, socket_);
@@ -299,6 +301,8 @@ void Connection::returned(Job& job) {
   forget(job);
   pool_.host().returned(job);
 }
+
+void Connection::bdat_unknown() { destination_.bdat_unknown = true; }
 
 void Connection::reached() {
   reached_ = true;

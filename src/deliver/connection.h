@@ -59,6 +59,7 @@ class Connection final : public Talk, public Link<> {
   void done(Job&) override;
   void returned(Job&) override;
   void reached() override;
+  void bdat_unknown() override;
   void ready() override { wake(); }
 
   // ---- from the ring

@@ -15,6 +15,7 @@ struct Destination {
   std::shared_ptr<const route::Route> route;  // of the connections opened from now on
   List<Connection> connections;
   std::uint32_t count = 0;
+  bool bdat_unknown = false;  // CHUNKING was offered there, and BDAT not known
 };
 
 class Pool {

@@ -8,6 +8,8 @@ namespace ringpost::deliver {
 namespace {
 
 constexpr std::uint16_t kBye = 421;  // RFC 5321 3.8: at any time, as the answer to anything or to nothing
+constexpr std::uint16_t kUnknownCommand = 500;
+constexpr std::uint16_t kNotImplemented = 502;
 constexpr std::uint16_t kOutOfOrder = 503;
 constexpr smtp::EnhancedCode kBroken{4, 5, 0};
 
@@ -184,6 +186,13 @@ void ClientSession::Parts::on_data(Transaction& t, const smtp::Reply& reply) {
 void ClientSession::Parts::on_content(Transaction& t, const smtp::Reply& reply) {
   --t.contents_owed;
   if (reply.go_on()) return unexpected(reply, "the content");
+  // Something between us and the peer (a filter, a proxy) offered what it does not know. The message is not refused by
+  // this. The chunk's octets are taken for commands there, so the connection ends, as after a 421; what was in flight
+  // goes back and by DATA, once, for no later connection to this destination is told of CHUNKING.
+  if (chunking && (reply.code == kUnknownCommand || reply.code == kNotImplemented)) {
+    talk.bdat_unknown();
+    return end(End::bye, reply.code, kBroken, {"CHUNKING is offered, but BDAT is unknown: ", reply.text});
+  }
   const bool last = t.content_complete && t.contents_owed == 0;
   if (!reply.done()) {
     settle_accepted(t, refusal(reply));

@@ -93,6 +93,7 @@ class Core final : public deliver::Talk {
     letter.taken = false;
   }
   void reached() override {}
+  void bdat_unknown() override {}
   void ready() override {}
 
  private:

@@ -64,6 +64,23 @@ TEST_CASE("a woken idle connection is used again") {
   CHECK(site.messages().size() == 5);
 }
 
+TEST_CASE("a server that offers CHUNKING and does not know BDAT gets its mail by DATA, on new connections") {
+  Yard yard;
+  Site site(yard.world, kFirst);
+  site.make = [](Server& server, int) { server.knows_bdat = false; };
+  for (int i = 0; i < 20; ++i) yard.add(1, 2);
+  yard.start();
+  yard.deliverer->open({1}, Yard::route({kFirst}));
+  CHECK(yard.world.run_until([&] { return yard.closed_count[1] == 1; }));
+  CHECK(yard.returned_count > 0);
+  CHECK(yard.count(1, "never") + yard.count(1, "later") == 0);
+  yard.deliverer->open({1}, Yard::route({kFirst}));
+  CHECK(yard.world.run_until([&] { return yard.all_over(); }));
+  CHECK(yard.count(1, "delivered") == 40);
+  CHECK(site.messages().size() == 20);
+  CHECK(site.connections == 2);
+}
+
 TEST_CASE("hosts are tried in order until one talks") {
   Yard yard;
   Site site(yard.world, kOther);

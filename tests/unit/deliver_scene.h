@@ -76,7 +76,7 @@ class Scene : public Talk {
   std::deque<std::unique_ptr<Letter>> letters;
   std::size_t next_letter = 0;
   bool requeue = false;  // returned letters go out again at once
-  int reached_count = 0, ready_count = 0;
+  int reached_count = 0, ready_count = 0, bdat_unknown_count = 0;
   std::optional<ClientSession> session;
 
   ~Scene() override {
@@ -95,6 +95,7 @@ class Scene : public Talk {
   void done(Job&) override;
   void returned(Job&) override;
   void reached() override { ++reached_count; }
+  void bdat_unknown() override { ++bdat_unknown_count; }
   void ready() override { ++ready_count; }
 
  private:
@@ -113,6 +114,7 @@ class Server {
   Fault fault = Fault::none;
   int fault_from = 1;                      // how manieth time the stage is reached
   std::size_t recipients_most = SIZE_MAX;  // 452 4.5.3 after so many in one transaction
+  bool knows_bdat = true;                  // false: offers CHUNKING, answers 502 and takes the octets for commands
   bool opens_data_always = false;          // 354 although no recipient is left (RFC 2920 3.1)
 
   struct Message {

@@ -176,7 +176,7 @@ std::string Server::command(View line) {
   if (line.starts_with("MAIL FROM:<")) return mail(line);
   if (line.starts_with("RCPT TO:<")) return rcpt(line);
   if (line == "DATA") return data();
-  if (line.starts_with("BDAT ")) return bdat(line);
+  if (line.starts_with("BDAT ") && knows_bdat) return bdat(line);
   if (line == "RSET") {
     end_of_transaction();
     return reply(Stage::rset, "250 2.0.0 reset\r\n");
@@ -188,6 +188,7 @@ std::string Server::command(View line) {
     if (!silent) closed = true;
     return out;
   }
+  if (!knows_bdat) return "502 5.5.1 not implemented\r\n";
   breaches.push_back("unknown command: " + std::string(line));
   return "500 5.5.2 what\r\n";
 }
