@@ -28,14 +28,14 @@ constexpr std::uint64_t kGibi = 1024 * kMebi;
 // ---- What the file says. Sizes are octets (std::uint64_t), counts are std::uint32_t, an empty text is "not set". ----
 
 enum class ListenerKind : std::uint8_t {
-  kRelay,        // port 25: other servers and trusted networks
-  kSubmission,   // port 587; not opened yet, needs AUTH and TLS
-  kSubmissions,  // port 465; not opened yet, needs AUTH and TLS
+  relay,        // port 25: other servers and trusted networks
+  submission,   // port 587; not opened yet, needs AUTH and TLS
+  submissions,  // port 465; not opened yet, needs AUTH and TLS
 };
 
 struct Listener {
   SocketAddress address;
-  ListenerKind kind = ListenerKind::kRelay;
+  ListenerKind kind = ListenerKind::relay;
 };
 
 std::vector<Network> loopback_networks();  // 127.0.0.0/8 and ::1
@@ -79,7 +79,7 @@ struct Manners {
   auto operator<=>(const Manners&) const = default;
 };
 
-enum class PrivateAddresses : std::uint8_t { kRefuse, kAllow };
+enum class PrivateAddresses : std::uint8_t { refuse, allow };
 
 // RFC 5321 4.5.3.2: the client's timeouts, one for each step; a reply must be complete within its time.
 struct DeliverTimeouts {
@@ -98,7 +98,7 @@ struct DeliverTimeouts {
 struct Deliver {
   std::uint16_t port = 25;
   Manners manners;
-  PrivateAddresses private_addresses = PrivateAddresses::kRefuse;
+  PrivateAddresses private_addresses = PrivateAddresses::refuse;
   DeliverTimeouts timeouts;
 };
 

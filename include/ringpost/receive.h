@@ -66,7 +66,7 @@ class Host {
 struct Peer {
   SocketAddress client;
   SocketAddress listener;
-  config::ListenerKind kind = config::ListenerKind::kRelay;
+  config::ListenerKind kind = config::ListenerKind::relay;
   policy::Verdict verdict;  // of policy::may_connect: a refusal is said instead of the banner, and ends the session
 };
 

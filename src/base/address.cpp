@@ -28,10 +28,10 @@ bool parse_octets(int family, View text, void* octets) {
 SocketAddress from_v6_octets(const std::uint8_t* octets) {
   SocketAddress address;
   if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), octets)) {
-    address.family = Family::kV4;
+    address.family = Family::v4;
     std::copy_n(octets + kMappedPrefix.size(), 4, address.octets.begin());
   } else {
-    address.family = Family::kV6;
+    address.family = Family::v6;
     std::copy_n(octets, 16, address.octets.begin());
   }
   return address;
@@ -40,7 +40,7 @@ SocketAddress from_v6_octets(const std::uint8_t* octets) {
 std::optional<SocketAddress> parse_address(View text) {
   SocketAddress address;
   if (parse_octets(AF_INET, text, address.octets.data())) {
-    address.family = Family::kV4;
+    address.family = Family::v4;
     return address;
   }
   std::array<std::uint8_t, 16> octets{};
@@ -73,7 +73,7 @@ std::optional<SocketAddress> parse_bracketed(View inner) {
 
 std::string octets_text(const SocketAddress& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  const int family = address.family == Family::kV4 ? AF_INET : AF_INET6;
+  const int family = address.family == Family::v4 ? AF_INET : AF_INET6;
   if (inet_ntop(family, address.octets.data(), text.data(), text.size()) == nullptr) return "none";
   return text.data();
 }
@@ -88,7 +88,7 @@ SocketAddress SocketAddress::v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, 
   SocketAddress address;
   address.octets = {a, b, c, d};
   address.port = port;
-  address.family = Family::kV4;
+  address.family = Family::v4;
   return address;
 }
 
@@ -127,7 +127,7 @@ SocketAddress SocketAddress::from_sockaddr(const sockaddr& from, std::size_t len
     std::memcpy(&in, &from, sizeof in);
     std::memcpy(address.octets.data(), &in.sin_addr, 4);
     address.port = ntohs(in.sin_port);
-    address.family = Family::kV4;
+    address.family = Family::v4;
   } else if (from.sa_family == AF_INET6 && length >= sizeof(sockaddr_in6)) {
     sockaddr_in6 in{};
     std::memcpy(&in, &from, sizeof in);
@@ -139,7 +139,7 @@ SocketAddress SocketAddress::from_sockaddr(const sockaddr& from, std::size_t len
 
 std::uint32_t SocketAddress::to_sockaddr(sockaddr_storage& to) const {
   std::memset(&to, 0, sizeof to);
-  if (family == Family::kV4) {
+  if (family == Family::v4) {
     sockaddr_in in{};
     in.sin_family = AF_INET;
     in.sin_port = htons(port);
@@ -147,7 +147,7 @@ std::uint32_t SocketAddress::to_sockaddr(sockaddr_storage& to) const {
     std::memcpy(&to, &in, sizeof in);
     return sizeof in;
   }
-  if (family == Family::kV6) {
+  if (family == Family::v6) {
     sockaddr_in6 in{};
     in.sin6_family = AF_INET6;
     in.sin6_port = htons(port);
@@ -169,28 +169,28 @@ std::string SocketAddress::address_text() const { return known() ? octets_text(*
 std::string SocketAddress::text() const {
   if (!known()) return "none";
   const std::string number = std::to_string(port);
-  return family == Family::kV4 ? octets_text(*this) + ":" + number : "[" + octets_text(*this) + "]:" + number;
+  return family == Family::v4 ? octets_text(*this) + ":" + number : "[" + octets_text(*this) + "]:" + number;
 }
 
 std::string SocketAddress::literal() const {
-  return family == Family::kV6 ? "[IPv6:" + octets_text(*this) + "]" : "[" + address_text() + "]";
+  return family == Family::v6 ? "[IPv6:" + octets_text(*this) + "]" : "[" + address_text() + "]";
 }
 
 bool SocketAddress::is_loopback() const {
-  if (family == Family::kV4) return octets[0] == 127;
-  return family == Family::kV6 && octets[15] == 1 &&
+  if (family == Family::v4) return octets[0] == 127;
+  return family == Family::v6 && octets[15] == 1 &&
          std::all_of(octets.begin(), octets.end() - 1, [](std::uint8_t octet) { return octet == 0; });
 }
 
 bool SocketAddress::is_unspecified() const {
-  if (family == Family::kV4) return octets[0] == 0;
-  return family == Family::kV6 &&
+  if (family == Family::v4) return octets[0] == 0;
+  return family == Family::v6 &&
          std::all_of(octets.begin(), octets.end(), [](std::uint8_t octet) { return octet == 0; });
 }
 
 bool SocketAddress::is_link_local() const {
-  if (family == Family::kV4) return octets[0] == 169 && octets[1] == 254;
-  return family == Family::kV6 && octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
+  if (family == Family::v4) return octets[0] == 169 && octets[1] == 254;
+  return family == Family::v6 && octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
 }
 
 Result<Network> Network::parse(View text) {

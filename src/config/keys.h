@@ -27,10 +27,10 @@ using Field = std::variant<Place<Owner, std::string>, Place<Owner, bool>, Place<
                            Place<Owner, std::vector<SocketAddress>>, Place<Owner, std::vector<Network>>>;
 
 // What a text must look like.
-enum class Form : std::uint8_t { kPath, kSocketPath, kHostname, kDomain, kReply };
+enum class Form : std::uint8_t { path, socket_path, hostname, domain, reply };
 
-enum class When : std::uint8_t { kReload, kRestart };
-enum class Effect : std::uint8_t { kNow, kNotYet };
+enum class When : std::uint8_t { reload, restart };
+enum class Effect : std::uint8_t { now, not_yet };
 
 // Of one element where the value is a list: octets, nanoseconds or a count.
 struct Bounds {
@@ -42,10 +42,10 @@ struct Bounds {
 struct About {
   View path;  // "limits.memory"; of a list's entry without the list's name: "address"
   View text;  // what it means, for the reference page: sentences
-  When when = When::kReload;
-  Effect effect = Effect::kNow;
+  When when = When::reload;
+  Effect effect = Effect::now;
   Bounds bounds{};
-  Form form = Form::kPath;
+  Form form = Form::path;
   std::uint16_t default_port =
       0;  // addresses: taken where none is written; 0: one must be written, or is filled in later
   bool needs_port = false;

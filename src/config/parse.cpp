@@ -164,7 +164,7 @@ void Reading::read_member(const Member& member, const std::string& path, const s
     lines[path] = member.line;
     read_value(*key, member.value, shown, owner, report_);
   } else if (is_table_of_keys(keys, path)) {
-    if (member.value.kind == Node::Kind::kTable) {
+    if (member.value.kind == Node::Kind::table) {
       read_table(member.value, path, shown, keys, owner, lines);
     } else {
       report_.problem(member.line, shown, "is " + std::string(kind_name(member.value)),
@@ -190,7 +190,7 @@ void Reading::read_entries(const Node& root, View name, std::span<const Key<Owne
       std::find_if(root.members.begin(), root.members.end(), [&](const Member& m) { return m.name == name; });
   if (found == root.members.end()) return;
   const std::string heading = "[[" + std::string(name) + "]]";
-  if (found->value.kind != Node::Kind::kList) {
+  if (found->value.kind != Node::Kind::list) {
     report_.problem(found->line, found->name, "is " + std::string(kind_name(found->value)),
                     "expected a list of tables: write " + heading);
     return;
@@ -200,7 +200,7 @@ void Reading::read_entries(const Node& root, View name, std::span<const Key<Owne
     owners.push_back(initial);
     Lines& set = lines.emplace_back();
     set[""] = entry.line;
-    if (entry.kind != Node::Kind::kTable) {
+    if (entry.kind != Node::Kind::table) {
       report_.problem(entry.line, shown, "is " + std::string(kind_name(entry)), "expected a table: write " + heading);
       continue;
     }
@@ -279,7 +279,7 @@ void Reading::check_listeners() {
                       "is the same as that of listener[" + std::to_string(j + 1) + "]",
                       "expected another address or port");
     }
-    if (listeners[i].kind != ListenerKind::kRelay) {
+    if (listeners[i].kind != ListenerKind::relay) {
       report_.note(listener_lines_[i]["kind"], shown + ".kind", "has no effect yet: this listener is not opened",
                    "submission needs AUTH and TLS, which come later");
     }
@@ -315,7 +315,7 @@ void Reading::check_routes() {
 void Reading::note_keys_without_effect() {
   for (const Key<Config>& key : root_keys()) {
     const auto line = lines_.find(key.about.path);
-    if (key.about.effect == Effect::kNow || line == lines_.end()) continue;
+    if (key.about.effect == Effect::now || line == lines_.end()) continue;
     report_.note(line->second, std::string(key.about.path), "has no effect yet", "");
   }
 }

@@ -46,8 +46,8 @@ KeyFacts facts_of(const Key<Owner>& key, View list) {
           .most = std::move(most),
           .text = std::string(about.text),
           .required = about.required,
-          .reloadable = about.when == When::kReload,
-          .has_effect = about.effect == Effect::kNow};
+          .reloadable = about.when == When::reload,
+          .has_effect = about.effect == Effect::now};
 }
 
 std::string entry(const KeyFacts& key, const About& about) {

@@ -44,8 +44,8 @@ void compare(std::span<const Key<Owner>> keys, const Owner& before, const Owner&
     std::string old_text = text_of(key, before);
     std::string new_text = text_of(key, after);
     if (old_text == new_text) continue;
-    changes.push_back({list + std::string(key.about.path), std::move(old_text), std::move(new_text),
-                       key.about.when == When::kReload});
+    changes.push_back(
+        {list + std::string(key.about.path), std::move(old_text), std::move(new_text), key.about.when == When::reload});
   }
 }
 
@@ -57,7 +57,7 @@ void compare_lists(View name, std::span<const Key<Owner>> keys, const std::vecto
   }
   if (before.size() == after.size()) return;
   const bool reloadable =
-      std::all_of(keys.begin(), keys.end(), [](const Key<Owner>& key) { return key.about.when == When::kReload; });
+      std::all_of(keys.begin(), keys.end(), [](const Key<Owner>& key) { return key.about.when == When::reload; });
   changes.push_back({std::string(name), std::to_string(before.size()) + " entries",
                      std::to_string(after.size()) + " entries", reloadable});
 }
@@ -77,7 +77,7 @@ Config reloaded(const Config& before, const Config& after) {
   result.listeners = before.listeners;  // each key of a listener needs a restart
   Config source = before;
   for (const Key<Config>& key : root_keys()) {
-    if (key.about.when == When::kReload) continue;
+    if (key.about.when == When::reload) continue;
     std::visit([&](auto place) { place(result) = place(source); }, key.field);
   }
   return result;
@@ -85,7 +85,7 @@ Config reloaded(const Config& before, const Config& after) {
 
 std::vector<Network> loopback_networks() {
   SocketAddress six;
-  six.family = Family::kV6;
+  six.family = Family::v6;
   six.octets.back() = 1;
   return {{SocketAddress::v4(127, 0, 0, 0, 0), 8}, {six, 128}};
 }

@@ -40,10 +40,10 @@ struct Copy {
       return to;
     }
     if (const auto* table = from.as_table()) {
-      to.kind = Node::Kind::kTable;
+      to.kind = Node::Kind::table;
       to.members = members(*table, depth);
     } else if (const auto* list = from.as_array()) {
-      to.kind = Node::Kind::kList;
+      to.kind = Node::Kind::list;
       for (const toml::node& item : *list) to.items.push_back(node(item, depth + 1));
     } else {
       value(from, to);
@@ -61,16 +61,16 @@ struct Copy {
 
   static void value(const toml::node& from, Node& to) {
     if (const auto* text = from.as_string()) {
-      to.kind = Node::Kind::kText;
+      to.kind = Node::Kind::text;
       to.text = text->get();
     } else if (const auto* integer = from.as_integer()) {
-      to.kind = Node::Kind::kInteger;
+      to.kind = Node::Kind::integer;
       to.integer = integer->get();
     } else if (const auto* on = from.as_boolean()) {
-      to.kind = Node::Kind::kSwitch;
+      to.kind = Node::Kind::boolean;
       to.on = on->get();
     } else {
-      to.kind = Node::Kind::kOther;
+      to.kind = Node::Kind::other;
       to.text = other_name(from.type());
     }
   }
@@ -93,17 +93,17 @@ std::expected<Node, SyntaxError> read_toml(View text) {
 
 View kind_name(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::kText:
+    case Node::Kind::text:
       return "a text";
-    case Node::Kind::kInteger:
+    case Node::Kind::integer:
       return "a number";
-    case Node::Kind::kSwitch:
+    case Node::Kind::boolean:
       return "true or false";
-    case Node::Kind::kList:
+    case Node::Kind::list:
       return "a list";
-    case Node::Kind::kTable:
+    case Node::Kind::table:
       return "a table";
-    case Node::Kind::kOther:
+    case Node::Kind::other:
       return node.text;
   }
   return node.text;

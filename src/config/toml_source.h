@@ -13,8 +13,8 @@ namespace ringpost::config {
 struct Member;
 
 struct Node {
-  enum class Kind : std::uint8_t { kText, kInteger, kSwitch, kList, kTable, kOther };
-  Kind kind = Kind::kTable;
+  enum class Kind : std::uint8_t { text, integer, boolean, list, table, other };
+  Kind kind = Kind::table;
   unsigned line = 1;
   std::string text;  // kText: the value; kOther: what it is, "a date"
   std::int64_t integer = 0;

@@ -65,24 +65,24 @@ Wrong read_reply(View text) {
 }
 
 Wrong read(const Node& node, const About& about, std::string& to) {
-  if (node.kind != Node::Kind::kText) return unfit(node);
+  if (node.kind != Node::Kind::text) return unfit(node);
   if (about.needs_some && node.text.empty()) return "is empty";
-  if (about.form == Form::kDomain) return read_domain(node.text, to);
+  if (about.form == Form::domain) return read_domain(node.text, to);
   Wrong wrong;
   switch (about.form) {
-    case Form::kPath:
+    case Form::path:
       wrong = read_path(node.text, kMaxPath);
       break;
-    case Form::kSocketPath:
+    case Form::socket_path:
       wrong = read_path(node.text, kMaxSocketPath);
       break;
-    case Form::kHostname:
+    case Form::hostname:
       wrong = read_hostname(node.text);
       break;
-    case Form::kReply:
+    case Form::reply:
       wrong = read_reply(node.text);
       break;
-    case Form::kDomain:
+    case Form::domain:
       break;
   }
   if (!wrong) to = node.text;
@@ -90,7 +90,7 @@ Wrong read(const Node& node, const About& about, std::string& to) {
 }
 
 Wrong read(const Node& node, const About&, bool& to) {
-  if (node.kind != Node::Kind::kSwitch) return unfit(node);
+  if (node.kind != Node::Kind::boolean) return unfit(node);
   to = node.on;
   return std::nullopt;
 }
@@ -99,7 +99,7 @@ bool within(std::uint64_t value, const Bounds& bounds) { return value >= bounds.
 
 template <class Integer>
 Wrong read_integer(const Node& node, const About& about, Integer& to) {
-  if (node.kind != Node::Kind::kInteger) return unfit(node);
+  if (node.kind != Node::Kind::integer) return unfit(node);
   const auto value = static_cast<std::uint64_t>(node.integer);
   if (node.integer < 0 || !within(value, about.bounds) || value > std::numeric_limits<Integer>::max()) {
     return outside(std::to_string(node.integer));
@@ -111,8 +111,8 @@ Wrong read(const Node& node, const About& about, std::uint16_t& to) { return rea
 Wrong read(const Node& node, const About& about, std::uint32_t& to) { return read_integer(node, about, to); }
 
 Wrong read(const Node& node, const About& about, std::uint64_t& to) {
-  if (node.kind == Node::Kind::kInteger) return read_integer(node, about, to);
-  if (node.kind != Node::Kind::kText) return unfit(node);
+  if (node.kind == Node::Kind::integer) return read_integer(node, about, to);
+  if (node.kind != Node::Kind::text) return unfit(node);
   const auto octets = parse_size(node.text);
   if (!octets) return octets.error().text;
   if (!within(*octets, about.bounds)) return outside(quoted(node.text));
@@ -121,8 +121,8 @@ Wrong read(const Node& node, const About& about, std::uint64_t& to) {
 }
 
 Wrong read(const Node& node, const About& about, Duration& to) {
-  if (node.kind == Node::Kind::kInteger) return std::to_string(node.integer) + " lacks a unit";
-  if (node.kind != Node::Kind::kText) return unfit(node);
+  if (node.kind == Node::Kind::integer) return std::to_string(node.integer) + " lacks a unit";
+  if (node.kind != Node::Kind::text) return unfit(node);
   const auto duration = parse_duration(node.text);
   if (!duration) return duration.error().text;
   if (!within(static_cast<std::uint64_t>(duration->count()), about.bounds)) return outside(quoted(node.text));
@@ -131,7 +131,7 @@ Wrong read(const Node& node, const About& about, Duration& to) {
 }
 
 Wrong read(const Node& node, const About& about, SocketAddress& to) {
-  if (node.kind != Node::Kind::kText) return unfit(node);
+  if (node.kind != Node::Kind::text) return unfit(node);
   if (node.text.empty() && !about.required) {
     to = {};
     return std::nullopt;
@@ -147,7 +147,7 @@ Wrong read(const Node& node, const About& about, SocketAddress& to) {
 }
 
 Wrong read(const Node& node, const About&, Network& to) {
-  if (node.kind != Node::Kind::kText) return unfit(node);
+  if (node.kind != Node::Kind::text) return unfit(node);
   const auto network = Network::parse(node.text);
   if (!network) return network.error().text;
   to = *network;
@@ -156,7 +156,7 @@ Wrong read(const Node& node, const About&, Network& to) {
 
 template <class Enum>
 Wrong read_choice(const Node& node, Enum& to) {
-  if (node.kind != Node::Kind::kText) return unfit(node);
+  if (node.kind != Node::Kind::text) return unfit(node);
   const auto names = choices(to);
   const auto found = std::find(names.begin(), names.end(), node.text);
   if (found == names.end()) return quoted(node.text) + " is unknown";
@@ -171,7 +171,7 @@ template <class T>
 bool read_list(const Node& node, const About& about, const std::string& name, const std::string& remedy,
                std::vector<T>& to, Report& report) {
   const std::span<const Node> items =
-      node.kind == Node::Kind::kList ? std::span<const Node>(node.items) : std::span<const Node>(&node, 1);
+      node.kind == Node::Kind::list ? std::span<const Node>(node.items) : std::span<const Node>(&node, 1);
   if (items.empty() && about.needs_some) {
     report.problem(node.line, name, "is an empty list", remedy);
     return false;
@@ -196,15 +196,15 @@ bool read_list(const Node& node, const About& about, const std::string& name, co
 
 std::string example(const std::string&, Form form) {
   switch (form) {
-    case Form::kPath:
+    case Form::path:
       return "a path such as \"/var/spool/ringpost\"";
-    case Form::kSocketPath:
+    case Form::socket_path:
       return "a path of at most " + std::to_string(kMaxSocketPath) + " octets";
-    case Form::kHostname:
+    case Form::hostname:
       return "a name such as \"mx1.example.net\"";
-    case Form::kDomain:
+    case Form::domain:
       return "a domain such as \"example.net\" or \"*.example.net\", or \"*\"";
-    case Form::kReply:
+    case Form::reply:
       return "a text of at most " + std::to_string(kMaxBanner) + " printable characters";
   }
   return "a text";

@@ -61,15 +61,15 @@ std::string one_of(std::span<const View> names) {
 
 std::string type_name(const std::string&, Form form) {
   switch (form) {
-    case Form::kPath:
+    case Form::path:
       return "path";
-    case Form::kSocketPath:
+    case Form::socket_path:
       return "path of a socket";
-    case Form::kHostname:
+    case Form::hostname:
       return "host name";
-    case Form::kDomain:
+    case Form::domain:
       return "domain";
-    case Form::kReply:
+    case Form::reply:
       return "text";
   }
   return "text";

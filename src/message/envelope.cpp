@@ -44,7 +44,7 @@ void put_address(std::string& out, const SocketAddress& address) {
 
 SocketAddress take_address(Decoder& from) {
   SocketAddress address;
-  address.family = take_enum(from, Family::kV6);
+  address.family = take_enum(from, Family::v6);
   address.port = static_cast<std::uint16_t>(from.number(std::numeric_limits<std::uint16_t>::max()));
   const View octets = from.text(address.octets.size());
   if (octets.size() != address.address_octets()) from.fail();

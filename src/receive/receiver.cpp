@@ -151,7 +151,7 @@ Receiver::~Receiver() = default;
 Result<void> Receiver::listen() {
   for (const config::Listener& configured : parts_->config->listeners) {
     // Submission asks for AUTH and TLS, which are not here yet: better no port than one that takes passwords in clear.
-    if (configured.kind != config::ListenerKind::kRelay) continue;
+    if (configured.kind != config::ListenerKind::relay) continue;
     if (auto opened = parts_->open(configured); !opened) return opened;
   }
   return {};

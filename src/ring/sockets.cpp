@@ -28,7 +28,7 @@ bool set(int fd, int level, int option) {
 // SO_KEEPALIVE: a peer that vanished without a word frees its kernel memory even if a timeout of ours is long.
 bool prepare_stream(int fd) { return set(fd, IPPROTO_TCP, TCP_NODELAY) && set(fd, SOL_SOCKET, SO_KEEPALIVE); }
 
-int family_of(const SocketAddress& address) { return address.family == Family::kV6 ? AF_INET6 : AF_INET; }
+int family_of(const SocketAddress& address) { return address.family == Family::v6 ? AF_INET6 : AF_INET; }
 
 bool bind_to(int fd, const SocketAddress& address) {
   sockaddr_storage storage{};
@@ -41,7 +41,7 @@ bool prepare_listener(int fd, const SocketAddress& address, const ListenOptions&
   if (!set(fd, SOL_SOCKET, SO_REUSEADDR) || !prepare_stream(fd)) return false;
   if (options.share_port && !set(fd, SOL_SOCKET, SO_REUSEPORT)) return false;
   // Else "::" would take IPv4 too and collide with a listener on 0.0.0.0.
-  return address.family != Family::kV6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+  return address.family != Family::v6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY);
 }
 
 Result<sockaddr_un> local_name(const std::string& path) {

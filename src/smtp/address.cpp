@@ -127,11 +127,11 @@ std::optional<SocketAddress> parse_literal(View text) {
     if (std::equal(kMapped.begin(), kMapped.end(), octets.begin()))
       return SocketAddress::v4(octets[12], octets[13], octets[14], octets[15], 0);
     address.octets = octets;
-    address.family = Family::kV6;
+    address.family = Family::v6;
     return address;
   }
   if (!read_octets(AF_INET, inside, address.octets.data())) return std::nullopt;
-  address.family = Family::kV4;
+  address.family = Family::v4;
   return address;
 }
 

@@ -49,10 +49,10 @@ config::Config Scenario::draw_config() {
   config::Config config;
   config.hostname = "relay.test";
   config.cores = world_.cores();
-  config.listeners = {{kRelay, config::ListenerKind::kRelay}};
+  config.listeners = {{kRelay, config::ListenerKind::relay}};
   config.relay.networks = {*ringpost::Network::parse("10.0.0.0/8")};
   config.spool = {"/spool", 4 * kMebi, 1 * kMebi};
-  config.deliver.private_addresses = config::PrivateAddresses::kAllow;
+  config.deliver.private_addresses = config::PrivateAddresses::allow;
   config.deliver.manners.connections = 1 + static_cast<std::uint32_t>(random_.below(20));
   config.deliver.manners.messages_per_connection = 1 + static_cast<std::uint32_t>(random_.below(30));
   config.deliver.manners.pipelining = random_.chance(7, 8);

@@ -34,7 +34,7 @@ TEST_CASE("an IPv4 address is read with and without port and brackets") {
 TEST_CASE("an IPv6 address is read in brackets, with and without the SMTP tag") {
   CHECK(at("[2001:db8::1]:26").text() == "[2001:db8::1]:26");
   CHECK(at("[IPv6:2001:DB8:0::1]").text() == "[2001:db8::1]:25");
-  CHECK(at("[2001:db8::1]").family == Family::kV6);
+  CHECK(at("[2001:db8::1]").family == Family::v6);
 }
 
 TEST_CASE("an IPv4 address in IPv6 clothes is the IPv4 address") {

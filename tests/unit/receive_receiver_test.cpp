@@ -448,8 +448,8 @@ TEST_CASE("a sink that is full stops its client, and only it, until it has drain
 
 TEST_CASE("a listener for submission is not opened while there is no AUTH and no TLS") {
   Fixture f;
-  f.config.listeners.push_back({kServer.with_port(587), config::ListenerKind::kSubmission});
-  f.config.listeners.push_back({kServer.with_port(465), config::ListenerKind::kSubmissions});
+  f.config.listeners.push_back({kServer.with_port(587), config::ListenerKind::submission});
+  f.config.listeners.push_back({kServer.with_port(465), config::ListenerKind::submissions});
   f.start();
   CHECK(f.receiver->addresses() == std::vector{kServer});
 }

@@ -128,7 +128,7 @@ TEST_CASE("address literals become addresses") {
   CHECK(parse_literal("[IPv6:::ffff:192.0.2.1]") == SocketAddress::v4(192, 0, 2, 1, 0));
   const auto six = parse_literal("[IPv6:2001:db8::1]");
   REQUIRE(six);
-  CHECK(six->family == Family::kV6);
+  CHECK(six->family == Family::v6);
   CHECK(six->octets[0] == 0x20);
   CHECK(six->octets[15] == 1);
   for (const std::string_view text :

@@ -17,7 +17,7 @@ struct sockaddr_storage;
 
 namespace ringpost {
 
-enum class Family : std::uint8_t { kNone, kV4, kV6 };
+enum class Family : std::uint8_t { none, v4, v6 };
 
 // An IPv4 or IPv6 address and a TCP port. An IPv4 address stands in the first four octets, the rest is zero. An
 // IPv4 client of an IPv6 socket (::ffff:a.b.c.d) is always kept as the IPv4 address it is, so that one rule covers
@@ -25,7 +25,7 @@ enum class Family : std::uint8_t { kNone, kV4, kV6 };
 struct SocketAddress {
   std::array<std::uint8_t, 16> octets{};  // network order
   std::uint16_t port = 0;                 // host order; 0: none given
-  Family family = Family::kNone;
+  Family family = Family::none;
 
   auto operator<=>(const SocketAddress&) const = default;
 
@@ -36,14 +36,14 @@ struct SocketAddress {
   // Port 0 may be written: for a listener it is the kernel's choice.
   static Result<SocketAddress> parse(View text, std::uint16_t default_port = 0);
 
-  // The kernel's form. from_sockaddr gives family kNone for anything but AF_INET and AF_INET6.
+  // The kernel's form. from_sockaddr gives family none for anything but AF_INET and AF_INET6.
   static SocketAddress from_sockaddr(const sockaddr& from, std::size_t length);
-  // Fills `to` and returns the length that bind and connect want; 0 for family kNone.
+  // Fills `to` and returns the length that bind and connect want; 0 for family none.
   std::uint32_t to_sockaddr(sockaddr_storage& to) const;
 
-  [[nodiscard]] bool known() const { return family != Family::kNone; }
+  [[nodiscard]] bool known() const { return family != Family::none; }
   [[nodiscard]] SocketAddress with_port(std::uint16_t other) const;
-  [[nodiscard]] std::size_t address_octets() const { return family == Family::kV4 ? 4 : known() ? 16 : 0; }
+  [[nodiscard]] std::size_t address_octets() const { return family == Family::v4 ? 4 : known() ? 16 : 0; }
 
   [[nodiscard]] std::string text() const;          // "192.0.2.1:25", "[2001:db8::1]:25", "none"
   [[nodiscard]] std::string address_text() const;  // "192.0.2.1", "2001:db8::1" (RFC 5952), "none"
@@ -66,7 +66,7 @@ struct Network {
   // the prefix ("10.1.2.3/8") are an error: the writer meant another prefix or another address.
   static Result<Network> parse(View text);
 
-  // False for the other family and for family kNone. The port plays no part.
+  // False for the other family and for family none. The port plays no part.
   [[nodiscard]] bool contains(const SocketAddress& address) const;
   [[nodiscard]] std::string text() const;  // "10.0.0.0/8"
 };
