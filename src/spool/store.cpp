@@ -92,6 +92,8 @@ void Store::loosened() {
 
 void Store::ended(const Entry& gone) {
   if (gone.resident != kNoResident) residents.at(gone.resident).stage = Resident::Stage::ended;
+  // Its end is durable. Whoever still reads the file has it open.
+  if (gone.large != 0) large.remove(gone.id);
   freed();
 }
 

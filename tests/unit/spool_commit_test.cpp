@@ -97,6 +97,27 @@ TEST_CASE("a settled recipient stays settled, and the last one ends the message"
   CHECK(scene.found.empty());
 }
 
+TEST_CASE("the file of a large content goes with its message, whether that is delivered or discarded") {
+  Scene scene;
+  scene.open();
+  const auto files = [&] { return scene.world.ring().files().list(scene.options.directory + "/large").value().size(); };
+  const SpoolId delivered = scene.accept(octets(1'000'000, 4), 2);
+  const SpoolId discarded = scene.accept(octets(1'000'000, 5));
+  CHECK(files() == 2);
+  auto message = scene.load(delivered);
+  REQUIRE(message);
+  REQUIRE(scene.settle(**message, 0, message::Status::delivered));
+  scene.run_until([&] { return scene.spool->idle(); });
+  CHECK(files() == 2);  // the other recipient needs it
+  REQUIRE(scene.settle(**message, 1, message::Status::delivered));
+  (*message)->release();
+  scene.run_until([&] { return scene.spool->idle(); });
+  CHECK(files() == 1);
+  CHECK(scene.spool->discard(discarded));
+  scene.run_until([&] { return scene.spool->idle(); });
+  CHECK(files() == 0);
+}
+
 TEST_CASE("a message with a failed recipient stays for the operator, who may discard it") {
   Scene scene;
   scene.open();
