@@ -33,7 +33,7 @@ std::string trace(const Envelope& from) {
 // RFC 5322 2.2.3: unfolding takes away each CRLF before a blank.
 std::string unfolded(std::string text) {
   for (std::size_t at = text.find("\r\n\t"); at != std::string::npos; at = text.find("\r\n\t"))
-    text.replace(at, 3, " ");
+    text.replace(at, 3, 1, ' ');
   return text;
 }
 
