@@ -140,6 +140,7 @@ struct Statistics {
   std::uint64_t messages = 0;  // live now
   std::uint64_t segments = 0;  // on disk now
   std::uint64_t segments_recycled = 0;
+  std::uint64_t index_octets = 0;  // memory that the table of live messages has touched
   std::uint64_t chunks_free = 0;
   std::uint64_t chunks_total = 0;
   std::uint64_t damaged_messages = 0;  // found damaged while running

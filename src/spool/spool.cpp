@@ -76,6 +76,7 @@ const Statistics& Spool::statistics() const {
   Store& store = parts_->store;
   store.statistics.messages = store.ledger.index().size();
   store.statistics.segments = store.ledger.segment_count();
+  store.statistics.index_octets = store.ledger.index().octets_touched();
   store.statistics.chunks_free = store.chunks.free();
   return store.statistics;
 }
