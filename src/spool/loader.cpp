@@ -246,10 +246,12 @@ void Loader::answer(Job& job, const Error* error) {
   }
 }
 
+// Not only one: it may be answered at once or join a job, and then no end of its own would look for the one behind it.
 void Loader::next_waiting() {
-  if (waiting_.empty() || busy_slots_ == kSlots) return;
-  Load& next = waiting_.pop_front();
-  load(next.id_, next.content_, next);
+  while (!waiting_.empty() && busy_slots_ < kSlots) {
+    Load& next = waiting_.pop_front();
+    load(next.id_, next.content_, next);
+  }
 }
 
 Loader::Job* Loader::job_of(SpoolId id) const {

@@ -44,6 +44,29 @@ TEST_CASE("a message just accepted is warm until its last holder lets go") {
   CHECK(scene.world.disk().calls(sim::DiskCall::read) > reads);
 }
 
+TEST_CASE("many loads of one message behind a full loader: each is answered") {
+  Scene scene;
+  scene.open();
+  std::vector<SpoolId> ids;
+  for (std::uint64_t i = 0; i < 17; ++i) ids.push_back(scene.accept(octets(100, i)));
+  struct Answers {
+    std::size_t good = 0;
+    static void take(void* self, Result<Message*> result) {
+      REQUIRE(result);
+      ++static_cast<Answers*>(self)->good;
+      (*result)->release();
+    }
+  } answers;
+  std::list<Load> loads;
+  const auto load = [&](SpoolId id) {
+    scene.spool->load(id, Spool::Want::content, loads.emplace_back(&answers, &Answers::take));
+  };
+  for (std::size_t i = 0; i < 16; ++i) load(ids[i]);  // as many as are read at a time
+  for (int i = 0; i < 40; ++i) load(ids[16]);
+  scene.run_until([&] { return scene.spool->idle(); });
+  CHECK(answers.good == loads.size());
+}
+
 TEST_CASE("a commit completes only after the write that covers it") {
   Scene scene;
   scene.open();
