@@ -2,7 +2,8 @@
 // at no instant. Each destination has one home core, by the hash of its name, which lends connections; every core (home
 // too) borrows there. Pure: fed with letters, calls and the clock; what it wants sent comes out as letters.
 //
-//   Borrower ── want ────> Lender (home)    a core has mail for the destination and no connection left to open
+//   Borrower ── want ────> Lender (home)    a core has mail for the destination and no connection left to open; while
+//                                           it waits it asks again, for no more, with the limit as it is now
 //   Lender ── grant ─────> Borrower         so many more
 //   Lender ── recall ────> Borrower         somebody waits and nothing is left: give so many back
 //   Borrower ── back ────> Lender           unused for kLeaseIdle, or recalled

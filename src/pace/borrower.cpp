@@ -20,14 +20,18 @@ CoreId home_of(Key key, unsigned cores) {
 
 namespace {
 
+constexpr Duration kAskAgain = 10s;  // while a lease is waited for: the home's limit may have grown by itself
+
 struct Lease {
   Key key = 0;
   std::uint32_t held = 0;      // lent to us
   std::uint32_t open = 0;      // of them: connections
   std::uint32_t wanted = 0;    // asked for, not here yet
+  std::uint32_t limit = 0;     // as the home was told
   std::uint32_t recalled = 0;  // of held: to be given back
   Instant turn_over;           // recalled ones in use must end then
   Instant idle_since;          // when held > open
+  Instant asked_at;            // when wanted > 0
   bool turn_told = false;      // the core knows that the turn is over
   bool has_news = false;
   bool dead = false;
@@ -107,7 +111,7 @@ void Borrower::receive(const Letter& letter, Instant now, std::vector<Letter>& o
   }
 }
 
-bool Borrower::take(DestinationId id, Key key, std::uint32_t limit, Instant, std::vector<Letter>& out) {
+bool Borrower::take(DestinationId id, Key key, std::uint32_t limit, Instant now, std::vector<Letter>& out) {
   Lease& lease = book_->at(id);
   if (lease.key != key) {
     lease.key = key;
@@ -117,9 +121,12 @@ bool Borrower::take(DestinationId id, Key key, std::uint32_t limit, Instant, std
     ++lease.open;
     return true;
   }
-  if (lease.wanted == 0) {
-    lease.wanted = 1;
-    book_->send(Letter::Kind::want, lease, 1, limit, out);
+  const bool first = lease.wanted == 0;
+  if (first || lease.limit != limit || now - lease.asked_at >= kAskAgain) {
+    lease.wanted = std::max(lease.wanted, 1U);
+    lease.limit = limit;
+    lease.asked_at = now;
+    book_->send(Letter::Kind::want, lease, first ? 1 : 0, limit, out);
   }
   return false;
 }

@@ -51,7 +51,9 @@ struct Lender::Book {
   void refused(const Letter& letter, Loan& loan, Instant now, std::vector<Letter>& out);
 };
 
+// A want of 0 is a reminder: that core waits already, and its limit or the time may have changed what it can get.
 void Lender::Book::wait(Loan& loan, CoreId core, std::uint32_t count) {
+  if (count == 0) return;
   for (Waiter& waiter : loan.waiters) {
     if (waiter.core != core) continue;
     waiter.count += count;

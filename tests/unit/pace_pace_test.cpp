@@ -69,6 +69,42 @@ struct Cores {
 
 }  // namespace
 
+TEST_CASE("pace: a busy destination that once refused a connection gets one more when its time is over") {
+  Cores cores(1);
+  for (int i = 0; i < 3; ++i) {
+    cores.take(0, 20);
+    cores.settle();
+  }
+  REQUIRE(cores.open() == 2);
+  REQUIRE(cores.take(0, 20));
+  cores.borrowers[0]->refused(kThere, cores.now, cores.out);
+  cores.settle();
+  REQUIRE(cores.open() == 2);
+  CHECK_FALSE(cores.take(0, 20));
+  cores.settle();
+  CHECK_FALSE(cores.take(0, 20));
+  // Both connections stay in use, so nothing else is said to the home.
+  cores.now += pace::kRefusedFor + 1s;
+  CHECK_FALSE(cores.take(0, 20));
+  cores.settle();
+  CHECK(cores.take(0, 20));
+  CHECK(cores.lenders[0]->lent(cores.key) == 3);
+}
+
+TEST_CASE("pace: a limit raised while a core waits is known to the home at once") {
+  Cores cores(1);
+  CHECK_FALSE(cores.take(0, 1));
+  cores.settle();
+  CHECK(cores.take(0, 1));
+  CHECK_FALSE(cores.take(0, 1));
+  cores.settle();
+  CHECK_FALSE(cores.take(0, 1));
+  CHECK_FALSE(cores.take(0, 2));
+  cores.settle();
+  CHECK(cores.take(0, 2));
+  CHECK_FALSE(cores.take(0, 2));
+}
+
 TEST_CASE("pace: one core alone gets up to the limit, one by one, and no more") {
   Cores cores(1);
   std::uint32_t opened = 0;
