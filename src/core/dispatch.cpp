@@ -13,6 +13,7 @@ using message::Status;
 constexpr std::size_t kJobsAhead = 48;        // of one destination, loaded or coming from the disk
 constexpr std::size_t kExpiredAtOnce = 64;    // expired entries of a paused destination taken in one turn
 constexpr Duration kLoadAgain = 1s;           // when memory is short
+constexpr Duration kDiskAgain = 1s;           // when outcomes cannot be kept
 constexpr Duration kRequeue = 100ms;          // between two looks for room in a full queue
 constexpr std::size_t kRoomToRequeue = 4096;  // entries: what most messages need; the others try again
 constexpr Duration kLongestPause = 5min;      // between two tries to reach a destination
@@ -101,21 +102,23 @@ bool Dispatch::enqueue(SpoolId id, const message::Envelope& envelope, const mess
                              now);
   }
   wake();
-  if (!all) {
-    unqueued_.push_back(id);
-    if (!requeue_timer_.armed()) rooms_.ring.arm(requeue_timer_, kRequeue);
-  }
+  if (!all) queue_later(id);
   return all;
+}
+
+void Dispatch::queue_later(SpoolId id) {
+  unqueued_.push_back(id);
+  if (!stopped_ && !requeue_timer_.armed()) rooms_.ring.arm(requeue_timer_, kRequeue);
 }
 
 // A message that found the table full is in the spool without its entries: one at a time gets them when there is room.
 void Dispatch::requeue() {
   if (stopped_ || unqueued_.empty()) return;
   if (rooms_.queue->room() < kRoomToRequeue || requeue_busy_) return rooms_.ring.arm(requeue_timer_, kRequeue);
-  const SpoolId id = unqueued_.back();
+  requeued_ = unqueued_.back();
   unqueued_.pop_back();
   requeue_busy_ = true;
-  rooms_.spool->load(id, spool::Spool::Want::envelope, requeue_load_);
+  rooms_.spool->load(requeued_, spool::Spool::Want::envelope, requeue_load_);
 }
 
 void Dispatch::requeue_loaded(Result<spool::Message*> result) {
@@ -124,14 +127,18 @@ void Dispatch::requeue_loaded(Result<spool::Message*> result) {
     spool::Message& message = **result;
     enqueue(message.id, message.envelope, message.state);  // those it has are left as they are
     message.release();
+  } else if (result.error().code != ENOENT && result.error().code != EBADMSG) {
+    queue_later(requeued_);  // no memory, or no answer from the disk: it still has no entry
   }
-  rooms_.ring.arm(requeue_timer_, kRequeue);
+  if (!stopped_) rooms_.ring.arm(requeue_timer_, kRequeue);
 }
 
 // ---- what to do this turn
 
 void Dispatch::pump() {
   if (stopped_) return;
+  // An attempt whose outcome may be lost would be made twice.
+  if (!rooms_.spool->takes_outcomes()) return rooms_.ring.arm(due_timer_, kDiskAgain);
   queue::Queue& queue = *rooms_.queue;
   queue.advance(rooms_.ring.wall());
   for (Target* t = with_ready_.empty() ? nullptr : &with_ready_.front(); t != nullptr;) {
@@ -223,6 +230,7 @@ void Dispatch::loaded(Job& job, Result<spool::Message*> result) {
       rooms_.queue->done(job.entry);
     } else {
       rooms_.queue->put_back(job.entry, now + kLoadAgain, now);
+      if (code == EBUSY) no_load_before_ = rooms_.ring.now() + kLoadAgain;
     }
     free_job(job);
     return wake();
@@ -232,7 +240,8 @@ void Dispatch::loaded(Job& job, Result<spool::Message*> result) {
   if (stopped_) return back_to_queue(job);
   if (!choose_recipients(job)) {
     rooms_.queue->done(job.entry);
-    return free_job(job);
+    free_job(job);
+    return wake();  // its new destinations, and the next entries of this one
   }
   if (job.expired) return settle_expired(job);
   if (t.blame_next) {
@@ -276,16 +285,17 @@ bool Dispatch::choose_recipients(Job& job) {
     const DestinationId where = destination_of(message.envelope.recipient(i).domain);
     if (where == job.destination)
       job.chosen.push_back(i);
-    else
-      rooms_.queue->add({job.id, where, state.due, job.entry.expires}, rooms_.ring.wall());
+    else if (!rooms_.queue->add({job.id, where, state.due, job.entry.expires}, rooms_.ring.wall()))
+      queue_later(job.id);
   }
   for (const std::uint32_t i : job.chosen) message.attempting[i] = true;
   return !job.chosen.empty();
 }
 
-// Brings entries into memory until kJobsAhead are ready or on their way from the disk.
+// Brings entries into memory until kJobsAhead are ready or on their way from the disk. Without memory it waits for a
+// job to end: else all entries that are ready would go through the wheel once a second.
 void Dispatch::fill(Target& t) {
-  while (t.loading + t.ready_count < kJobsAhead) {
+  while (rooms_.ring.now() >= no_load_before_ && t.loading + t.ready_count < kJobsAhead) {
     const auto entry = rooms_.queue->take(t.id);
     if (!entry) return;
     begin(t, *entry);
@@ -295,10 +305,27 @@ void Dispatch::fill(Target& t) {
 // ---- attempts
 
 deliver::Job* Dispatch::next(DestinationId id) {
-  if (stopped_) return nullptr;
+  if (stopped_ || !rooms_.spool->takes_outcomes()) return nullptr;
   Target& t = target(id);
   fill(t);
-  return t.ready.empty() ? nullptr : &t.pop();
+  while (!t.ready.empty()) {
+    Job& job = t.pop();
+    if (!still_wanted(job)) continue;
+    if (t.ready_count > 0) wake();  // for another connection: this one may have no room for a second job
+    return &job;
+  }
+  return nullptr;
+}
+
+// What was loaded may have waited long for its connection. After a removal or its expiry no attempt starts.
+bool Dispatch::still_wanted(Job& job) {
+  if (!Settle::next_due(*job.message, job.chosen)) {
+    finish(job);
+    return false;
+  }
+  if (rooms_.ring.wall() < job.entry.expires) return true;
+  settle_expired(job);
+  return false;
 }
 
 void Dispatch::outcome(deliver::Job& base, std::uint32_t recipient, const Outcome& outcome,
@@ -357,6 +384,7 @@ void Dispatch::free_job(Job& job) {
   if (job.message != nullptr) {
     for (const std::uint32_t i : job.chosen) job.message->attempting[i] = false;
     job.message->release();
+    no_load_before_ = {};
   }
   job.message = nullptr;
   job.chosen.clear();
@@ -368,6 +396,7 @@ void Dispatch::back_to_queue(Job& job) {
   const WallTime now = rooms_.ring.wall();
   rooms_.queue->put_back(job.entry, std::min(job.entry.due, now), now);
   free_job(job);
+  wake();  // the pause may be over, or the route gone
 }
 
 void Dispatch::back_to_queue_all(Target& t) {
@@ -387,7 +416,10 @@ void Dispatch::closed(DestinationId id) {
   wake();
 }
 
-void Dispatch::reached(DestinationId id) { rooms_.queue->reached(id); }
+void Dispatch::reached(DestinationId id) {
+  target(id).blame_next = false;
+  rooms_.queue->reached(id);
+}
 
 void Dispatch::unreachable(DestinationId id, const Outcome& outcome, const deliver::Attempt& attempt) {
   Target& t = target(id);
@@ -435,6 +467,7 @@ void Dispatch::blame(Target& t, Job& job) {
 void Dispatch::rerouted() {
   for (Target& t : targets_) {
     t.route = rooms_.router->by_name(rooms_.queue->at(t.id).name);
+    t.blame_next = false;
     back_to_queue_all(t);
     rooms_.queue->reached(t.id);
   }

@@ -73,6 +73,8 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   void settle_expired(Job&);
   void finish(Job&);
   void save_outcomes();
+  [[nodiscard]] bool still_wanted(Job&);
+  void queue_later(SpoolId);
   void requeue();
   void requeue_loaded(Result<spool::Message*>);
   void back_to_queue(Job&);
@@ -98,6 +100,8 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   spool::Load requeue_load_;
   ring::Timer requeue_timer_;
   bool requeue_busy_ = false;
+  SpoolId requeued_;        // the one that requeue_load_ is about
+  Instant no_load_before_;  // memory was short, and no job has ended since
   bool stopped_ = false;
 };
 

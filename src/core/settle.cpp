@@ -14,6 +14,8 @@ using message::Status;
 constexpr std::uint16_t kTooManyRecipients = 452;
 constexpr smtp::EnhancedCode kTooManyRecipientsEnhanced{4, 5, 3};
 constexpr Duration kNextTransaction = 1s;
+// Some say it for their own reasons, for ever: from this age of the message on it is a deferral like any other.
+constexpr Duration kNextTransactionFor = 5min;
 constexpr std::int64_t kSpreadSteps = 1024;
 
 std::uint16_t one_more(std::uint16_t attempts) {
@@ -64,7 +66,8 @@ bool Settle::outcome(spool::Message& message, std::uint32_t recipient, const Out
 void Settle::later(const spool::Message& message, const Outcome& outcome, RecipientState& state) {
   const WallTime now = rooms_.ring.wall();
   Duration wait = wait_after(message.id, state.attempts);
-  const bool others_taken = message.state.count(Status::delivered) > 0;
+  const bool others_taken =
+      message.state.count(Status::delivered) > 0 && now < message.envelope.accepted + kNextTransactionFor;
   if (outcome.code == kTooManyRecipients && others_taken &&
       (!outcome.enhanced.given() || outcome.enhanced == kTooManyRecipientsEnhanced)) {
     wait = kNextTransaction;
