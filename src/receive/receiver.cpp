@@ -128,6 +128,7 @@ void Receiver::Parts::begin(ring::Socket socket, const Peer& peer, Connection::C
   CHECK(connection != nullptr);
   connection->counted = counted;
   connection->start();
+  if (draining) connection->drain();  // accepted just before the listener was called back
 }
 
 void Receiver::Parts::gone(Connection& connection) {
