@@ -216,7 +216,7 @@ class Ring {
   [[nodiscard]] CoreId core() const { return core_; }
   [[nodiscard]] unsigned cores() const { return cores_; }  // loops in this process
   [[nodiscard]] Instant now() const { return now_; }       // read once a turn
-  [[nodiscard]] virtual WallTime wall() const = 0;
+  [[nodiscard]] virtual WallTime wall() const = 0;         // likewise
   [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] const Statistics& statistics() const { return statistics_; }
   // Runs turns until stop(); the loop that returns has no operation in flight that was not cancelled and awaited.

@@ -62,16 +62,17 @@ Result<void> KernelRing::set_up(const RingOptions& options) {
   io_uring_register_ring_fd(&ring_);
   bundles_ = options.bundle_receives && bundles_work();
   if (auto ready = buffers_.set_up(ring_, options.receive_buffers, options.receive_buffer_size); !ready) return ready;
-  now_ = read_clock();
+  read_clocks();
   timers_.run(now_);
   queue_doorbell();
   return {};
 }
 
-WallTime KernelRing::wall() const {
+void KernelRing::read_clocks() {
+  now_ = read_clock();
   timespec at{};
   clock_gettime(CLOCK_REALTIME, &at);
-  return {at.tv_sec * 1'000LL + at.tv_nsec / 1'000'000};
+  wall_ = {at.tv_sec * 1'000LL + at.tv_nsec / 1'000'000};
 }
 
 void KernelRing::run() {
@@ -81,7 +82,7 @@ void KernelRing::run() {
 }
 
 void KernelRing::turn() {
-  now_ = read_clock();
+  read_clocks();
   ++statistics_.turns;
   settle_cancelled();
   complete_all();

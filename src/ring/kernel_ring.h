@@ -29,7 +29,7 @@ class KernelRing final : public Ring {
   ~KernelRing() override;
   Result<void> set_up(const RingOptions& options);
 
-  [[nodiscard]] WallTime wall() const override;
+  [[nodiscard]] WallTime wall() const override { return wall_; }
   void run() override;
 
   Result<Socket> listen(const SocketAddress& address, const ListenOptions& options) override;
@@ -59,6 +59,7 @@ class KernelRing final : public Ring {
 
  private:
   // ---- kernel_ring.cpp
+  void read_clocks();
   void turn();
   void take_mail();
   void take_letter(const Mail& mail);
@@ -100,6 +101,7 @@ class KernelRing final : public Ring {
   Fleet::Shared& shared_;
   Mailbox& box_;
   io_uring ring_{};
+  WallTime wall_;
   bool ring_made_ = false;
   bool draining_ = false;
   bool bundles_ = false;
