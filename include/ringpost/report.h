@@ -70,7 +70,8 @@ class JsonLine {
   JsonLine& raw(View key, View json);              // a value that is JSON already
   void end();                                      // closes the object; no LF
  private:
-  void key(View name);
+  template <class Value>
+  JsonLine& field(View name, std::size_t most, Value value);
   std::string& out_;
   bool first_ = true;
 };

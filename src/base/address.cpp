@@ -71,11 +71,23 @@ std::optional<SocketAddress> parse_bracketed(View inner) {
   return parse_address(inner);
 }
 
+// The address without port or brackets; the end of what was written. IPv4 by hand: inet_ntop prints it with snprintf,
+// which is felt where each message names two addresses.
+char* put_octets(char* to, const SocketAddress& address) {
+  if (address.family == Family::v6) {
+    inet_ntop(AF_INET6, address.octets.data(), to, INET6_ADDRSTRLEN);
+    return to + std::strlen(to);
+  }
+  for (std::size_t i = 0; i < 4; ++i) {
+    if (i > 0) *to++ = '.';
+    to = std::to_chars(to, to + 3, unsigned{address.octets[i]}).ptr;
+  }
+  return to;
+}
+
 std::string octets_text(const SocketAddress& address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  const int family = address.family == Family::v4 ? AF_INET : AF_INET6;
-  if (inet_ntop(family, address.octets.data(), text.data(), text.size()) == nullptr) return "none";
-  return text.data();
+  std::array<char, INET6_ADDRSTRLEN> text;
+  return {text.data(), put_octets(text.data(), address)};
 }
 
 bool bit_is_set(const SocketAddress& address, std::size_t bit) {
@@ -166,10 +178,20 @@ SocketAddress SocketAddress::with_port(std::uint16_t other) const {
 
 std::string SocketAddress::address_text() const { return known() ? octets_text(*this) : "none"; }
 
-std::string SocketAddress::text() const {
+View SocketAddress::write(std::span<char, kTextLength> room) const {
   if (!known()) return "none";
-  const std::string number = std::to_string(port);
-  return family == Family::v4 ? octets_text(*this) + ":" + number : "[" + octets_text(*this) + "]:" + number;
+  char* to = room.data();
+  if (family == Family::v6) *to++ = '[';
+  to = put_octets(to, *this);
+  if (family == Family::v6) *to++ = ']';
+  *to++ = ':';
+  to = std::to_chars(to, room.data() + room.size(), unsigned{port}).ptr;
+  return {room.data(), to};
+}
+
+std::string SocketAddress::text() const {
+  std::array<char, kTextLength> room;
+  return std::string(write(room));
 }
 
 std::string SocketAddress::literal() const {

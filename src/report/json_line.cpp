@@ -1,6 +1,7 @@
 // JsonLine: one JSON object in one line of ASCII, whatever octets peers sent.
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "ringpost/report.h"
 
@@ -8,17 +9,22 @@ namespace ringpost::report {
 namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
+constexpr std::size_t kMostPerOctet = 6;     // octets of output for one of input
+constexpr std::size_t kAroundName = 4;       // comma, quotes and colon
+constexpr std::size_t kNumberLength = 24;
+constexpr std::size_t kTimeLength = 32;
 
-void append_unit(std::string& out, unsigned unit) {
+char* put(char* to, View text) { return to + text.copy(to, text.size()); }
+
+char* put_unit(char* to, unsigned unit) {
   const char text[6] = {'\\', 'u', kHex[unit >> 12 & 15], kHex[unit >> 8 & 15], kHex[unit >> 4 & 15], kHex[unit & 15]};
-  out.append(text, sizeof text);
+  return put(to, {text, sizeof text});
 }
 
 // RFC 8259 7: above U+FFFF as a surrogate pair.
-void append_code_point(std::string& out, unsigned code) {
-  if (code < 0x10000) return append_unit(out, code);
-  append_unit(out, 0xD800 + ((code - 0x10000) >> 10));
-  append_unit(out, 0xDC00 + ((code - 0x10000) & 0x3FF));
+char* put_code_point(char* to, unsigned code) {
+  if (code < 0x10000) return put_unit(to, code);
+  return put_unit(put_unit(to, 0xD800 + ((code - 0x10000) >> 10)), 0xDC00 + ((code - 0x10000) & 0x3FF));
 }
 
 struct Decoded {
@@ -47,30 +53,43 @@ Decoded decode(View text) {
 
 bool plain(char c) { return c >= ' ' && c < 0x7F && c != '"' && c != '\\'; }
 
-void append_octets(std::string& out, View text) {
+// Whether eight octets are all plain: the known trick that finds an octet of zero, or one below a bound, in a word.
+bool all_plain(std::uint64_t word) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHigh = 0x8080808080808080;
+  const auto some = [](std::uint64_t octets, std::uint64_t bound) { return (octets - kOnes * bound) & ~octets & kHigh; };
+  const std::uint64_t below_blank = some(word, ' ');
+  const std::uint64_t del = some(word ^ (kOnes * 0x7F), 1);
+  const std::uint64_t quote = some(word ^ (kOnes * '"'), 1);
+  const std::uint64_t backslash = some(word ^ (kOnes * '\\'), 1);
+  return (below_blank | del | quote | backslash | (word & kHigh)) == 0;
+}
+
+char* put_escaped(char* to, View text) {
   while (!text.empty()) {
-    std::size_t run = 0;
-    while (run < text.size() && plain(text[run])) ++run;
-    out.append(text.substr(0, run));
-    text.remove_prefix(run);
-    if (text.empty()) return;
+    for (std::uint64_t word; text.size() >= sizeof word; text.remove_prefix(sizeof word), to += sizeof word) {
+      std::memcpy(&word, text.data(), sizeof word);
+      if (!all_plain(word)) break;
+      std::memcpy(to, &word, sizeof word);
+    }
+    for (; !text.empty() && plain(text.front()); text.remove_prefix(1)) *to++ = text.front();
+    if (text.empty()) break;
     if (text.front() == '"' || text.front() == '\\') {
-      out.push_back('\\');
-      out.push_back(text.front());
+      *to++ = '\\';
+      *to++ = text.front();
       text.remove_prefix(1);
       continue;
     }
     const Decoded next = decode(text);
-    append_code_point(out, next.code);
+    to = put_code_point(to, next.code);
     text.remove_prefix(next.octets);
   }
+  return to;
 }
 
 template <class Number>
-void append_number(std::string& out, Number value) {
-  char text[24];
-  const auto [end, error] = std::to_chars(text, text + sizeof text, value);
-  out.append(text, end);
+char* put_number(char* to, Number value) {
+  return std::to_chars(to, to + kNumberLength, value).ptr;
 }
 
 // `value` with exactly `width` digits.
@@ -83,82 +102,80 @@ char* put_digits(char* to, unsigned value, int width) {
 
 JsonLine::JsonLine(std::string& out) : out_(out) { out_.push_back('{'); }
 
-void JsonLine::key(View name) {
-  if (!first_) out_.push_back(',');
+// One field: the string grows once, by the most it may need, and is cut to what `value` wrote.
+template <class Value>
+JsonLine& JsonLine::field(View name, std::size_t most, Value value) {
+  const std::size_t before = out_.size();
+  out_.resize_and_overwrite(before + name.size() + kAroundName + most, [&](char* text, std::size_t) {
+    char* to = text + before;
+    if (!first_) *to++ = ',';
+    *to++ = '"';
+    to = put(to, name);
+    *to++ = '"';
+    *to++ = ':';
+    return static_cast<std::size_t>(value(to) - text);
+  });
   first_ = false;
-  out_.push_back('"');
-  out_.append(name);
-  out_.append("\":");
+  return *this;
 }
 
 JsonLine& JsonLine::text(View name, View octets, std::size_t limit) {
-  key(name);
-  out_.push_back('"');
-  append_octets(out_, octets.substr(0, limit));
-  out_.push_back('"');
-  return *this;
+  octets = octets.substr(0, limit);
+  return field(name, octets.size() * kMostPerOctet + 2, [&](char* to) {
+    *to++ = '"';
+    to = put_escaped(to, octets);
+    *to++ = '"';
+    return to;
+  });
 }
 
 JsonLine& JsonLine::number(View name, std::int64_t value) {
-  key(name);
-  append_number(out_, value);
-  return *this;
+  return field(name, kNumberLength, [&](char* to) { return put_number(to, value); });
 }
 
 JsonLine& JsonLine::number(View name, std::uint64_t value) {
-  key(name);
-  append_number(out_, value);
-  return *this;
+  return field(name, kNumberLength, [&](char* to) { return put_number(to, value); });
 }
 
-JsonLine& JsonLine::flag(View name, bool value) {
-  key(name);
-  out_.append(value ? "true" : "false");
-  return *this;
-}
+JsonLine& JsonLine::flag(View name, bool value) { return raw(name, value ? "true" : "false"); }
 
 JsonLine& JsonLine::time(View name, WallTime at) {
-  key(name);
   const auto point = std::chrono::sys_time<std::chrono::milliseconds>{std::chrono::milliseconds{at.milliseconds}};
   const auto day = std::chrono::floor<std::chrono::days>(point);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss clock{point - day};
-  char text[32];
-  char* to = text;
-  *to++ = '"';
-  to = put_digits(to, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-  *to++ = '-';
-  to = put_digits(to, static_cast<unsigned>(date.month()), 2);
-  *to++ = '-';
-  to = put_digits(to, static_cast<unsigned>(date.day()), 2);
-  *to++ = 'T';
-  to = put_digits(to, static_cast<unsigned>(clock.hours().count()), 2);
-  *to++ = ':';
-  to = put_digits(to, static_cast<unsigned>(clock.minutes().count()), 2);
-  *to++ = ':';
-  to = put_digits(to, static_cast<unsigned>(clock.seconds().count()), 2);
-  *to++ = '.';
-  to = put_digits(to, static_cast<unsigned>(clock.subseconds().count()), 3);
-  *to++ = 'Z';
-  *to++ = '"';
-  out_.append(text, to);
-  return *this;
+  return field(name, kTimeLength, [&](char* to) {
+    *to++ = '"';
+    to = put_digits(to, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+    *to++ = '-';
+    to = put_digits(to, static_cast<unsigned>(date.month()), 2);
+    *to++ = '-';
+    to = put_digits(to, static_cast<unsigned>(date.day()), 2);
+    *to++ = 'T';
+    to = put_digits(to, static_cast<unsigned>(clock.hours().count()), 2);
+    *to++ = ':';
+    to = put_digits(to, static_cast<unsigned>(clock.minutes().count()), 2);
+    *to++ = ':';
+    to = put_digits(to, static_cast<unsigned>(clock.seconds().count()), 2);
+    *to++ = '.';
+    to = put_digits(to, static_cast<unsigned>(clock.subseconds().count()), 3);
+    *to++ = 'Z';
+    *to++ = '"';
+    return to;
+  });
 }
 
 JsonLine& JsonLine::seconds(View name, Duration duration) {
-  key(name);
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-  append_number(out_, milliseconds / 1000);
-  char text[4] = {'.'};
-  put_digits(text + 1, static_cast<unsigned>(milliseconds < 0 ? -milliseconds % 1000 : milliseconds % 1000), 3);
-  out_.append(text, sizeof text);
-  return *this;
+  return field(name, kNumberLength + 4, [&](char* to) {
+    to = put_number(to, milliseconds / 1000);
+    *to++ = '.';
+    return put_digits(to, static_cast<unsigned>(milliseconds < 0 ? -milliseconds % 1000 : milliseconds % 1000), 3);
+  });
 }
 
 JsonLine& JsonLine::raw(View name, View json) {
-  key(name);
-  out_.append(json);
-  return *this;
+  return field(name, json.size(), [&](char* to) { return put(to, json); });
 }
 
 void JsonLine::end() { out_.push_back('}'); }

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <unordered_set>
 
 using ringpost::Family;
@@ -65,6 +66,16 @@ TEST_CASE("text, address and literal forms") {
   CHECK(at("[::1]:25").literal() == "[IPv6:::1]");
   CHECK(SocketAddress{}.text() == "none");
   CHECK_FALSE(SocketAddress{}.known());
+}
+
+TEST_CASE("the longest address has room for its text") {
+  const auto longest = SocketAddress::parse("[1111:2222:3333:4444:5555:6666:7777:8888]:65535");
+  REQUIRE(longest);
+  std::array<char, SocketAddress::kTextLength> room;
+  CHECK(longest->write(room) == "[1111:2222:3333:4444:5555:6666:7777:8888]:65535");
+  CHECK(SocketAddress::v4(255, 255, 255, 255, 65535).write(room) == "255.255.255.255:65535");
+  CHECK(SocketAddress::v4(0, 10, 200, 3, 0).write(room) == "0.10.200.3:0");
+  CHECK(SocketAddress{}.write(room) == "none");
 }
 
 TEST_CASE("the kernel's form comes back unchanged") {

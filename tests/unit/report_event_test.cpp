@@ -76,6 +76,21 @@ TEST_CASE("event: text of peers comes back as it was, whatever it holds") {
   CHECK(json["text"].get<std::string>() == "a\"b\\c\r\n\t\x7f \xC3\xA9 \xF0\x9F\x93\xAC \xC3\xBF\xC3\x83");
 }
 
+TEST_CASE("json line: whichever octet stands wherever among plain ones, it is escaped and no other is") {
+  for (unsigned octet = 0; octet < 128; ++octet) {
+    for (std::size_t place = 0; place < 20; ++place) {
+      std::string text(20, 'x');
+      text[place] = static_cast<char>(octet);
+      std::string out;
+      JsonLine(out).text("k", text).end();
+      REQUIRE(std::ranges::all_of(out, [](char c) { return c >= ' ' && c < 0x7F; }));
+      REQUIRE(nlohmann::json::parse(out)["k"] == text);
+      const bool plain = octet >= ' ' && octet < 0x7F && octet != '"' && octet != '\\';
+      REQUIRE((out.size() == 28) == plain);
+    }
+  }
+}
+
 TEST_CASE("event: random octets never break the line or its bound") {
   Random random(3);
   for (int i = 0; i < 2000; ++i) {
