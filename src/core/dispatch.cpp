@@ -82,7 +82,10 @@ Dispatch::Target& Dispatch::target(DestinationId id) {
 }
 
 DestinationId Dispatch::destination_of(View domain) {
-  return rooms_.queue->destination(rooms_.router->find(domain).name);
+  const route::Route& found = rooms_.router->find(domain);
+  const auto [known, made] = by_route_.try_emplace(&found);
+  if (made) known->second = rooms_.queue->destination(found.name);
+  return known->second;
 }
 
 bool Dispatch::attempted_soon(const message::Envelope& envelope) {
@@ -465,6 +468,7 @@ void Dispatch::blame(Target& t, Job& job) {
 // ---- reload and end
 
 void Dispatch::rerouted() {
+  by_route_.clear();
   for (Target& t : targets_) {
     t.route = rooms_.router->by_name(rooms_.queue->at(t.id).name);
     t.blame_next = false;

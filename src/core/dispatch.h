@@ -10,6 +10,7 @@
 
 #include <deque>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "core/leases.h"
@@ -91,6 +92,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   ring::Deferred save_;
   ring::Timer due_timer_;
   std::deque<Target> targets_;       // by DestinationId
+  std::unordered_map<const route::Route*, DestinationId> by_route_;  // of the present router
   List<Target, Target> with_ready_;  // and perhaps some that have none any more
   std::vector<std::unique_ptr<Job>> jobs_;
   List<Job, Job> free_jobs_;

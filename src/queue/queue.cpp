@@ -18,19 +18,18 @@ Queue::Queue(std::size_t messages) : tables_(std::make_unique<Tables>(messages))
 Queue::~Queue() = default;
 
 DestinationId Queue::destination(View name) {
+  if (const auto known = find(name)) return *known;
   Tables& t = *tables_;
-  const auto [found, made] =
-      t.by_name.try_emplace(std::string{name}, static_cast<std::uint32_t>(t.destinations.size()));
-  if (made) {
-    DestinationSlot& slot = t.destinations.emplace_back();
-    slot.shown.name = name;
-    slot.ready = {kFirstDestinationHead + found->second, kFirstDestinationHead + found->second};
-  }
-  return {found->second};
+  const auto number = static_cast<std::uint32_t>(t.destinations.size());
+  t.by_name.emplace(name, number);
+  DestinationSlot& slot = t.destinations.emplace_back();
+  slot.shown.name = name;
+  slot.ready = {kFirstDestinationHead + number, kFirstDestinationHead + number};
+  return {number};
 }
 
 std::optional<DestinationId> Queue::find(View name) const {
-  const auto found = tables_->by_name.find(std::string{name});
+  const auto found = tables_->by_name.find(name);
   if (found == tables_->by_name.end()) return std::nullopt;
   return DestinationId{found->second};
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -47,6 +48,12 @@ struct DestinationSlot {
   std::uint32_t active_at = kNone;  // place among Tables::active; kNone: not there
 };
 
+// Names are looked up as views.
+struct NameHash {
+  using is_transparent = void;
+  std::size_t operator()(View name) const { return std::hash<View>{}(name); }
+};
+
 struct Queue::Tables {
   explicit Tables(std::size_t messages);
 
@@ -86,7 +93,7 @@ struct Queue::Tables {
   std::array<Links, kWheelHeads> wheel;
   std::int64_t tick = 0;                     // the wheel stands here: all up to and with it is ready
   std::deque<DestinationSlot> destinations;  // stable in place
-  std::unordered_map<std::string, std::uint32_t> by_name;
+  std::unordered_map<std::string, std::uint32_t, NameHash, std::equal_to<>> by_name;
   std::set<std::pair<WallTime, std::uint32_t>> pauses;
   std::vector<std::uint32_t> active;  // destinations that next_ready() may name, in any order
   std::size_t round_left = 0;

@@ -76,6 +76,7 @@ const Route& Router::find(View domain) const {
   if (domain.empty()) domain = hostname_;
   std::optional<Match> best = any_;
   const auto consider = [&best](const Table& table, View key) {
+    if (table.empty()) return;
     const auto found = table.find(key);
     if (found != table.end() && (!best || found->second.order < best->order)) best = found->second;
   };
