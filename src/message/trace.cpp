@@ -1,4 +1,5 @@
 // The trace line that a relay puts before each content (RFC 5321 4.4), and the date in it (RFC 5322 3.3).
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -54,25 +55,40 @@ View with(Protocol protocol) {
   return "SMTP";
 }
 
-// What a client calls itself may be any graphic octets (smtp::parse_hello). In a structured field only those of domains
-// and literals go without quotes: the others, which could open a comment or end the field, become "?".
-std::string harmless(View name) {
-  std::string out(name.empty() ? View{"unknown"} : name);
-  for (char& c : out) {
-    const bool letter = ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
-    if (!letter && !is_digit(c) && !View{".-_:[]"}.contains(c)) c = '?';
+constexpr std::array<bool, 256> kHarmless = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0; c < table.size(); ++c) {
+    const char octet = static_cast<char>(c);
+    const bool letter = ascii_lower(octet) >= 'a' && ascii_lower(octet) <= 'z';
+    table[c] = letter || is_digit(octet) || View{".-_:[]"}.contains(octet);
   }
-  return out;
+  return table;
+}();
+constexpr bool harmless(char c) { return kHarmless[static_cast<unsigned char>(c)]; }
+
+// What a client calls itself may be any graphic octets (smtp::parse_hello). In a structured field only those of domains
+// and literals go without quotes: the others, which could open a comment or end the field, become "?". `room` holds
+// what had to be changed.
+View harmless_name(View name, std::string& room) {
+  if (name.empty()) return "unknown";
+  if (std::ranges::all_of(name, [](char c) { return harmless(c); })) return name;
+  room = name;
+  std::ranges::replace_if(room, [](char c) { return !harmless(c); }, '?');
+  return room;
 }
 
-void put_two(std::string& out, unsigned value) {
-  out.push_back(static_cast<char>('0' + value / 10 % 10));
-  out.push_back(static_cast<char>('0' + value % 10));
+char* put(char* to, View text) { return to + text.copy(to, text.size()); }
+
+char* put_two(char* to, unsigned value) {
+  *to++ = static_cast<char>('0' + value / 10 % 10);
+  *to++ = static_cast<char>('0' + value % 10);
+  return to;
 }
 
-}  // namespace
+constexpr std::size_t kDateLength = 31;  // "Wed, 25 Nov 2026 10:12:13 +0000"
+using Date = std::array<char, kDateLength>;
 
-void write_date(std::string& out, WallTime at) {
+Date date_text(WallTime at) {
   namespace chrono = std::chrono;
   const chrono::sys_time<chrono::milliseconds> time{chrono::milliseconds{at.milliseconds}};
   const auto day = chrono::floor<chrono::days>(time);
@@ -80,18 +96,24 @@ void write_date(std::string& out, WallTime at) {
   const chrono::hh_mm_ss clock{chrono::floor<chrono::seconds>(time - day)};
   const int year = static_cast<int>(date.year());
   CHECK(year >= 0 && year <= 9999);
-  out.append(kDays[chrono::weekday{day}.c_encoding()]).append(", ");
-  put_two(out, static_cast<unsigned>(date.day()));
-  out.append(" ").append(kMonths[static_cast<unsigned>(date.month()) - 1]).append(" ");
-  put_two(out, static_cast<unsigned>(year) / 100);
-  put_two(out, static_cast<unsigned>(year) % 100);
-  out.push_back(' ');
-  put_two(out, static_cast<unsigned>(clock.hours().count()));
-  out.push_back(':');
-  put_two(out, static_cast<unsigned>(clock.minutes().count()));
-  out.push_back(':');
-  put_two(out, static_cast<unsigned>(clock.seconds().count()));
-  out.append(" +0000");
+  Date text;
+  char* to = put(text.data(), kDays[chrono::weekday{day}.c_encoding()]);
+  to = put_two(put(to, ", "), static_cast<unsigned>(date.day()));
+  to = put(put(put(to, " "), kMonths[static_cast<unsigned>(date.month()) - 1]), " ");
+  to = put_two(put_two(to, static_cast<unsigned>(year) / 100), static_cast<unsigned>(year) % 100);
+  to = put_two(put(to, " "), static_cast<unsigned>(clock.hours().count()));
+  to = put_two(put(to, ":"), static_cast<unsigned>(clock.minutes().count()));
+  to = put_two(put(to, ":"), static_cast<unsigned>(clock.seconds().count()));
+  to = put(to, " +0000");
+  CHECK(to == text.data() + text.size());
+  return text;
+}
+
+}  // namespace
+
+void write_date(std::string& out, WallTime at) {
+  const Date text = date_text(at);
+  out.append(text.data(), text.size());
 }
 
 void write_trace(std::string& out, const Envelope& envelope, SpoolId id, View hostname) {
@@ -99,18 +121,18 @@ void write_trace(std::string& out, const Envelope& envelope, SpoolId id, View ho
   const View id_text{letters.data(), letters.size()};
   // RFC 5321 4.4 and 7.2: several recipients in one "for" would tell each of them of the others.
   const View only = envelope.recipient_count() == 1 ? envelope.recipient(0).forward_path : View{};
-  std::string date;
-  write_date(date, envelope.accepted);
+  const Date date = date_text(envelope.accepted);
+  std::string room;
 
   Folder line(out);
   line.begin("Received:");
-  line.add("from ", harmless(envelope.helo()));
+  line.add("from ", harmless_name(envelope.helo(), room));
   line.add("(", envelope.client.literal(), ")");
   line.add("by ", hostname, " (Ringpost)");
   line.add("with ", with(envelope.protocol));
   line.add("id ", id_text, only.empty() ? ";" : "");
   if (!only.empty()) line.add("for <", only, ">;");
-  line.add(date);
+  line.add(View{date.data(), date.size()});
   out.append("\r\n");
 }
 
