@@ -91,9 +91,9 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   ring::Deferred pump_;
   ring::Deferred save_;
   ring::Timer due_timer_;
-  std::deque<Target> targets_;       // by DestinationId
+  std::deque<Target> targets_;                                       // by DestinationId
   std::unordered_map<const route::Route*, DestinationId> by_route_;  // of the present router
-  List<Target, Target> with_ready_;  // and perhaps some that have none any more
+  List<Target, Target> with_ready_;                                  // and perhaps some that have none any more
   std::vector<std::unique_ptr<Job>> jobs_;
   List<Job, Job> free_jobs_;
   List<Job, UnsavedTag> unsaved_;  // with outcomes that are to be saved this turn

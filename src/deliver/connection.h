@@ -42,9 +42,7 @@ class Connection final : public Talk, public Link<> {
   [[nodiscard]] bool leaving() const { return leaving_; }
   [[nodiscard]] bool greeted() const { return reached_; }
   [[nodiscard]] bool idle() const { return phase_ == Phase::talking && session_->idle() && !leaving_; }
-  [[nodiscard]] bool has_room() const {
-    return phase_ == Phase::talking && !send_failed_ && session_->can_take_work();
-  }
+  [[nodiscard]] bool has_room() const { return phase_ == Phase::talking && !send_failed_ && session_->can_take_work(); }
   [[nodiscard]] bool woken() const { return turn_.linked(); }
 
  private:

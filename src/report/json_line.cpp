@@ -9,8 +9,8 @@ namespace ringpost::report {
 namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
-constexpr std::size_t kMostPerOctet = 6;     // octets of output for one of input
-constexpr std::size_t kAroundName = 4;       // comma, quotes and colon
+constexpr std::size_t kMostPerOctet = 6;  // octets of output for one of input
+constexpr std::size_t kAroundName = 4;    // comma, quotes and colon
 constexpr std::size_t kNumberLength = 24;
 constexpr std::size_t kTimeLength = 32;
 
@@ -57,7 +57,9 @@ bool plain(char c) { return c >= ' ' && c < 0x7F && c != '"' && c != '\\'; }
 bool all_plain(std::uint64_t word) {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHigh = 0x8080808080808080;
-  const auto some = [](std::uint64_t octets, std::uint64_t bound) { return (octets - kOnes * bound) & ~octets & kHigh; };
+  const auto some = [](std::uint64_t octets, std::uint64_t bound) {
+    return (octets - kOnes * bound) & ~octets & kHigh;
+  };
   const std::uint64_t below_blank = some(word, ' ');
   const std::uint64_t del = some(word ^ (kOnes * 0x7F), 1);
   const std::uint64_t quote = some(word ^ (kOnes * '"'), 1);

@@ -46,9 +46,9 @@ struct SocketAddress {
   [[nodiscard]] SocketAddress with_port(std::uint16_t other) const;
   [[nodiscard]] std::size_t address_octets() const { return family == Family::v4 ? 4 : known() ? 16 : 0; }
 
-  [[nodiscard]] std::string text() const;          // "192.0.2.1:25", "[2001:db8::1]:25", "none"
+  [[nodiscard]] std::string text() const;  // "192.0.2.1:25", "[2001:db8::1]:25", "none"
   // The same without allocation; the view is of `room` or of a constant.
-  static constexpr std::size_t kTextLength = 54;   // octets: 46 of an IPv6 address with its end, brackets, colon, port
+  static constexpr std::size_t kTextLength = 54;  // octets: 46 of an IPv6 address with its end, brackets, colon, port
   View write(std::span<char, kTextLength> room) const;
   [[nodiscard]] std::string address_text() const;  // "192.0.2.1", "2001:db8::1" (RFC 5952), "none"
   // RFC 5321 4.1.3: "[192.0.2.1]", "[IPv6:2001:db8::1]", as it stands in EHLO and Received.
