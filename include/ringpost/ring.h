@@ -29,6 +29,7 @@
 #include "ringpost/base/bytes.h"
 #include "ringpost/base/check.h"
 #include "ringpost/base/ids.h"
+#include "ringpost/base/limits.h"
 #include "ringpost/base/list.h"
 #include "ringpost/base/random.h"
 #include "ringpost/base/result.h"
@@ -344,11 +345,12 @@ inline constexpr std::size_t kSendPieces = 64;
 // ---- the kernel's implementation
 
 struct RingOptions {
-  unsigned entries = 4096;              // submission queue; completions: 4 times as many
-  unsigned receive_buffers = 1024;      // per core, a power of two
-  unsigned receive_buffer_size = 8192;  // octets
-  unsigned operations = 400000;         // most operations in flight: address space, touched on use
-  int pin_to_cpu = -1;                  // -1: not pinned
+  unsigned entries = kRingEntries;                    // submission queue
+  unsigned completions = kCompletionEntries;          // completion queue
+  unsigned receive_buffers = kReceiveBuffers;         // per core, a power of two
+  unsigned receive_buffer_size = kReceiveBufferSize;  // octets
+  unsigned operations = 400000;                       // most operations in flight: address space, touched on use
+  int pin_to_cpu = -1;                                // -1: not pinned
   // Let one receive fill several buffers where the kernel can and can be told when to stop (Linux 6.17): 100 instead
   // of 150 µs of CPU per MiB. Off for comparisons and to test what older kernels do.
   bool bundle_receives = true;

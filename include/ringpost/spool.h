@@ -33,8 +33,8 @@ inline constexpr std::size_t kBlock = kDiskBlock;              // alignment of b
 
 struct Options {
   std::string directory;
-  std::uint64_t segment_size =
-      kSegmentSize;  // octets, a multiple of kBlock, at least 64 KiB; below 4 * kBatchLimit batches shrink
+  // Octets of a log file: a multiple of kBlock, at least 64 KiB; below 4 * kBatchLimit batches shrink.
+  std::uint64_t segment_size = 64ULL << 20;
   std::uint64_t reserve = 256ULL << 20;  // octets kept free on the file system: below it mail is refused
   std::size_t body_chunks = 4096;        // pool of this core, RINGPOST_BODY_CHUNK_SIZE octets each
   std::size_t messages = 10'000'000;     // index entries of this core: address space, touched on use

@@ -10,11 +10,10 @@
 namespace ringpost::ring {
 namespace {
 
-constexpr unsigned kCompletionsPerEntry = 4;  // completion queue entries for each submission queue entry
-constexpr Duration kFullBoxWait = 1ms;        // how soon letters that found a full box are offered again
-constexpr Duration kBusyPause = 1ms;          // when the kernel has no memory for a new request
-constexpr Duration kDrainBound = 15s;         // after stop(): what is not back by then is given up
-constexpr Duration kCancelAgain = 100ms;      // while draining: ask again for what did not end
+constexpr Duration kFullBoxWait = 1ms;    // how soon letters that found a full box are offered again
+constexpr Duration kBusyPause = 1ms;      // when the kernel has no memory for a new request
+constexpr Duration kDrainBound = 15s;     // after stop(): what is not back by then is given up
+constexpr Duration kCancelAgain = 100ms;  // while draining: ask again for what did not end
 constexpr std::uint32_t kLettersPerTurn = 2 * Mailbox::kLetters;  // a flood of letters must not hold up the sockets
 
 Instant read_clock() {
@@ -54,7 +53,7 @@ Result<void> KernelRing::set_up(const RingOptions& options) {
 
   io_uring_params parameters{};
   parameters.flags = uring::kSetupFlags;
-  parameters.cq_entries = options.entries * kCompletionsPerEntry;
+  parameters.cq_entries = options.completions;
   if (const int error = io_uring_queue_init_params(options.entries, &ring_, &parameters); error < 0)
     return fail(-error, "an io_uring cannot be set up: see missing features in `ringpost check`");
   ring_made_ = true;

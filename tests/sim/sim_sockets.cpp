@@ -11,7 +11,6 @@
 namespace ringpost::sim {
 namespace {
 
-constexpr std::size_t kReceiveBuffer = 8192;          // octets, as RingOptions has it
 constexpr int kReceivesPerTurn = 8;                   // of one socket
 constexpr char kTakenBack = static_cast<char>(0xDB);  // fills a provided buffer whose handler has returned
 constexpr Duration kSendMost = 30us;
@@ -155,7 +154,7 @@ void SimRing::finish_receive(std::uint32_t index) {
   // What was on its way when the owner cancelled may still come.
   int receives = !slot.cancelled ? kReceivesPerTurn : world_.random().chance(1, 2) ? 1 : 0;
   while (receives-- > 0 && !end.readable().empty()) {
-    std::size_t length = std::min(end.readable().size(), kReceiveBuffer);
+    std::size_t length = std::min<std::size_t>(end.readable().size(), kReceiveBufferSize);
     if (world_.random().chance(1, 16)) length = 1 + static_cast<std::size_t>(world_.random().below(length));
     scratch_.assign(end.readable().data(), end.readable().data() + length);
     end.consume(length);

@@ -10,13 +10,12 @@
 
 namespace ringpost {
 
-inline constexpr std::uint32_t kRingEntries = RINGPOST_RING_ENTRIES;              // submission queue, per core
-inline constexpr std::uint32_t kCompletionEntries = RINGPOST_COMPLETION_ENTRIES;  // completion queue, per core
-inline constexpr std::uint32_t kReceiveBuffers = RINGPOST_RECEIVE_BUFFERS;        // provided buffers, per core
-inline constexpr std::size_t kReceiveBufferSize = RINGPOST_RECEIVE_BUFFER_SIZE;   // octets of each
-inline constexpr std::size_t kBodyChunkSize = RINGPOST_BODY_CHUNK_SIZE;           // octets of a pooled body chunk
-inline constexpr std::size_t kCommitBufferSize = RINGPOST_COMMIT_BUFFER_SIZE;     // octets of one spool batch at most
-inline constexpr std::uint64_t kSegmentSize = RINGPOST_SEGMENT_SIZE;              // octets of a spool segment file
+inline constexpr std::uint32_t kRingEntries = RINGPOST_RING_ENTRIES;               // submission queue, per core
+inline constexpr std::uint32_t kCompletionEntries = RINGPOST_COMPLETION_ENTRIES;   // completion queue, per core
+inline constexpr std::uint32_t kReceiveBuffers = RINGPOST_RECEIVE_BUFFERS;         // provided buffers, per core
+inline constexpr std::uint32_t kReceiveBufferSize = RINGPOST_RECEIVE_BUFFER_SIZE;  // octets of each
+inline constexpr std::size_t kBodyChunkSize = RINGPOST_BODY_CHUNK_SIZE;            // octets of a pooled body chunk
+inline constexpr std::size_t kCommitBufferSize = RINGPOST_COMMIT_BUFFER_SIZE;      // octets of one spool batch at most
 
 inline constexpr std::size_t kDiskBlock = 4096;  // octets: the unit of O_DIRECT writes and of a page
 
@@ -26,7 +25,5 @@ static_assert(std::has_single_bit(kCompletionEntries) && kCompletionEntries >= 2
 static_assert(std::has_single_bit(kReceiveBuffers) && kReceiveBuffers <= 32768, "a buffer ring's own bounds");
 static_assert(kBodyChunkSize % kDiskBlock == 0);
 static_assert(kCommitBufferSize % kDiskBlock == 0);
-static_assert(kSegmentSize % kDiskBlock == 0 && kSegmentSize >= 8 * kCommitBufferSize,
-              "a segment that few batches fill is switched too often");
 
 }  // namespace ringpost
