@@ -25,14 +25,10 @@ struct Verdict {
 // A client has connected.
 struct Arrival {
   SocketAddress client;
-  std::uint32_t sessions = 0;            // open on this core, without this one
+  std::uint32_t sessions = 0;            // open in the whole process, without this one
   std::uint32_t sessions_of_client = 0;  // of them, from the same address
-  std::uint32_t cores = 1;               // limits.sessions is shared among so many
 };
 Verdict may_connect(const Arrival&, const config::Config&);
-
-// Sessions that one core may hold: its share of limits.sessions, so that the sum is never above it; at least one.
-std::uint32_t sessions_of_core(const config::Config&, unsigned cores);
 
 // Whether the client may send to any recipient without AUTH (relay.networks). Does not change during a session.
 bool may_relay(const SocketAddress& client, const config::Config&);

@@ -19,13 +19,9 @@ constexpr Verdict kLoop{554, {5, 4, 6}, "Too many Received fields: this message 
 
 }  // namespace
 
-std::uint32_t sessions_of_core(const config::Config& config, unsigned cores) {
-  return std::max<std::uint32_t>(1, config.limits.sessions / std::max(1U, cores));
-}
-
 Verdict may_connect(const Arrival& arrival, const config::Config& config) {
   const std::uint32_t of_client = config.limits.sessions_per_client;
-  if (arrival.sessions >= sessions_of_core(config, arrival.cores)) return kTooManySessions;
+  if (arrival.sessions >= config.limits.sessions) return kTooManySessions;
   if (of_client != 0 && arrival.sessions_of_client >= of_client) return kTooManyOfClient;
   return kAccepted;
 }

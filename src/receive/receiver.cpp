@@ -102,7 +102,7 @@ void Receiver::Parts::take(Listener& listener, ring::Socket socket) {
   const bool by_client = config->limits.sessions_per_client != 0;
   const Census::Count count = census->enter(*client, by_client);
   peer.verdict = policy::may_connect(
-      {.client = *client, .sessions = count.sessions, .sessions_of_client = count.of_client, .cores = 1}, *config);
+      {.client = *client, .sessions = count.sessions, .sessions_of_client = count.of_client}, *config);
   // The configuration may allow more sessions than it did when the slots were made.
   const bool room = connections.used() - turned_away < slots;
   if (peer.verdict.accepted() && !room) peer.verdict = kNoSlot;
