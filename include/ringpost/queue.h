@@ -38,7 +38,6 @@ struct Destination {
   std::uint64_t ready = 0;     // entries due now
   std::uint64_t waiting = 0;   // due later
   std::uint64_t taken = 0;     // being attempted
-  bool suspended = false;      // by an operator
   WallTime paused_until;       // after failures to reach it; past: not paused
   std::uint32_t failures = 0;  // to reach it, in a row
   std::string last_error;      // of the last attempt that did not deliver; escaped where shown
@@ -65,12 +64,12 @@ class Queue {
   void advance(WallTime now);
   [[nodiscard]] std::optional<WallTime> next_due() const;  // of waiting entries and pauses
 
-  // The destinations that have ready entries and are not paused or suspended, each visited once, round robin: gives the
+  // The destinations that have ready entries and are not paused, each visited once, round robin: gives the
   // next one, nullopt at the end of a round. begin_round() starts one.
   void begin_round();
   std::optional<DestinationId> next_ready();
 
-  // Takes the oldest ready entry; nullopt when none is ready or the destination is paused or suspended.
+  // Takes the oldest ready entry; nullopt when none is ready or the destination is paused.
   std::optional<Entry> take(DestinationId);
   // The same also from a paused destination, but only an entry that has expired at `now`.
   std::optional<Entry> take_expired(DestinationId, WallTime now);
@@ -83,7 +82,6 @@ class Queue {
   void pause(DestinationId, WallTime until, std::uint32_t failures, View error);
   void reached(DestinationId);  // clears pause and count
   void note_error(DestinationId, View error);
-  void suspend(DestinationId, bool on);
 
   // Operator's commands. flush makes waiting entries due now and ends pauses: of one message, one destination, or all.
   bool flush(SpoolId, WallTime now);

@@ -25,8 +25,6 @@ namespace ringpost::smtp {
 // RFC 5321 4.5.3.1.4 says 512 with CRLF; extensions add: SIZE 26, BODY 16, SMTPUTF8 10 plus longer addresses,
 // AUTH 500, and RFC 3461 5: ENVID, RET, NOTIFY, ORCPT some 630. Their sum fits in this.
 inline constexpr std::size_t kCommandLine = 2048;
-// RFC 4954 4: a base64 line of an AUTH exchange.
-inline constexpr std::size_t kAuthLine = 12288;
 // RFC 5321 4.5.3.1.5 says 512; large EHLO lines and chatty policy texts exceed it.
 inline constexpr std::size_t kReplyLine = 4096;
 inline constexpr std::size_t kReplyTextLine = 512;  // kept of one line's text, the rest is dropped
@@ -139,7 +137,6 @@ bool domain_valid(View text);
 bool domain_valid_utf8(View text);
 // RFC 3629: shortest forms, no surrogates, nothing above U+10FFFF.
 bool utf8_valid(View text);
-inline bool same_domain(View a, View b) { return equal_ignoring_case(a, b); }
 
 // RFC 5321 4.1.3: "[192.0.2.1]" or "[IPv6:2001:db8::1]", brackets included; the port is 0.
 std::optional<SocketAddress> parse_literal(View text);

@@ -16,11 +16,11 @@ struct Node {
   enum class Kind : std::uint8_t { text, integer, boolean, list, table, other };
   Kind kind = Kind::table;
   unsigned line = 1;
-  std::string text;  // kText: the value; kOther: what it is, "a date"
+  std::string text;  // a text: the value; other: what it is, "a date"
   std::int64_t integer = 0;
   bool on = false;
-  std::vector<Node> items;      // kList
-  std::vector<Member> members;  // kTable
+  std::vector<Node> items;      // of a list
+  std::vector<Member> members;  // of a table
 };
 
 struct Member {

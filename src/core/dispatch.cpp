@@ -273,7 +273,7 @@ void Dispatch::put_ready(Target& t, Job& job, bool first) {
 // Whether nothing may be attempted there now.
 bool Dispatch::held_back(const Target& t) const {
   const queue::Destination& shown = rooms_.queue->at(t.id);
-  return shown.suspended || shown.paused_until > rooms_.ring.wall() || t.route == nullptr || !t.route->has_hosts();
+  return shown.paused_until > rooms_.ring.wall() || t.route == nullptr || !t.route->has_hosts();
 }
 
 // The open recipients that go to this job's destination by the routes of now and that no other attempt is about. Those

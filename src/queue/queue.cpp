@@ -164,11 +164,6 @@ void Queue::note_error(DestinationId id, View error) {
   tables_->destinations[id.value].shown.last_error = error.substr(0, kErrorKept);
 }
 
-void Queue::suspend(DestinationId id, bool on) {
-  tables_->destinations[id.value].shown.suspended = on;
-  tables_->refresh(id.value);
-}
-
 bool Queue::flush(SpoolId id, WallTime now) {
   Tables& t = *tables_;
   const std::uint32_t first = t.first_of(id);

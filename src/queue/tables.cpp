@@ -200,7 +200,7 @@ void Queue::Tables::rebuild(std::int64_t new_tick) {
 
 void Queue::Tables::refresh(std::uint32_t destination) {
   DestinationSlot& slot = destinations[destination];
-  const bool wanted = slot.shown.ready > 0 && !slot.shown.suspended && slot.shown.paused_until.milliseconds == 0;
+  const bool wanted = slot.shown.ready > 0 && slot.shown.paused_until.milliseconds == 0;
   if (wanted == (slot.active_at != kNone)) return;
   if (wanted) {
     slot.active_at = static_cast<std::uint32_t>(active.size());

@@ -56,7 +56,6 @@ class Store {
   [[nodiscard]] bool stopped() const { return stopped_; }
   [[nodiscard]] const Error& failure() const { return failure_; }
   [[nodiscard]] bool disk_full() const { return no_space_ || space_low_; }
-  [[nodiscard]] bool space_low() const { return space_low_; }
   [[nodiscard]] View zeros() const { return {reinterpret_cast<const char*>(zeros_.data()), zeros_.size()}; }
 
   ring::Ring& ring;

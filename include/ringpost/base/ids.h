@@ -19,7 +19,6 @@ struct CoreId {
 // One accepted message, for ever: the number of the log that holds it (upper 16 bits) and a count of that log
 // which never repeats, also after every segment was recycled. Zero is no message.
 struct SpoolId {
-  static constexpr int kLogBits = 16;
   static constexpr int kCountBits = 48;
   static constexpr std::size_t kTextLength = 13;  // octets of text()
 
