@@ -28,10 +28,10 @@ enum class EventType : std::uint8_t {
   failure,            // "failure": one recipient, refused for good or expired
   refusal,            // "refusal": we refused a client's command or content
   removal,            // "removal": an operator removed one recipient
-  start,              // "start", "stop", "reload": of the process; text says what
-  stop,
-  reload,
-  trouble,  // "trouble": something an operator should look at; text says what and what to do
+  start,              // "start": every core accepts; text: version, cores, messages recovered
+  stop,               // "stop": the process drains
+  reload,             // "reload": a configuration came into force; text: the keys that changed
+  trouble,            // "trouble": something an operator should look at; text says what and what to do
 };
 
 // One event; all views live for the call. Peers' octets are given raw: the writer escapes them.

@@ -1,6 +1,10 @@
 // Core: makes the rooms of one CPU core, joins their callbacks to the three flows, and sees to start, reload and end.
 #include "ringpost/core.h"
 
+#include <utility>
+
+#include <fmt/format.h>
+
 #include "core/dispatch.h"
 #include "core/intake.h"
 #include "core/operate.h"
@@ -9,6 +13,7 @@
 #include "core/settle.h"
 #include "core/sizes.h"
 #include "ringpost/base/check.h"
+#include "ringpost_options.h"
 
 namespace ringpost::core {
 namespace {
@@ -40,7 +45,7 @@ struct Core::Parts {
   void abort();
   void look_for_end();
   [[nodiscard]] bool at_rest() const;
-  [[nodiscard]] Counts counts() const;
+  void tell_process(report::EventType, View text);
 
   Rooms rooms;
   std::shared_ptr<receive::Census> census;
@@ -108,23 +113,37 @@ void Core::Parts::take_mail(const ring::Mail& mail) {
     }
     case Post::drain:
       return drain();
+    case Post::started:
+      return tell_process(report::EventType::start,
+                          fmt::format("ringpost {} on {} core{}, {} messages recovered", RINGPOST_VERSION,
+                                      rooms.ring.cores(), rooms.ring.cores() == 1 ? "" : "s", mail.words[0]));
   }
   CHECK(!"mail of an unknown kind");
 }
 
+// What happens to the whole process is told once, by core 0.
+void Core::Parts::tell_process(report::EventType type, View text) {
+  if (rooms.ring.core() == CoreId{0}) rooms.events.write({.type = type, .text = text});
+}
+
 void Core::Parts::reconfigure(std::shared_ptr<const config::Config> config) {
-  rooms.config = std::move(config);
+  const auto before = std::exchange(rooms.config, std::move(config));
   rooms.router = std::make_unique<route::Router>(*rooms.config);
   rooms.receiver->reconfigure(rooms.config);
   rooms.deliverer->reconfigure(rooms.config);
   rooms.events.reopen(rooms.config->events.file);  // also the same file: it may have been rotated
   dispatch.rerouted();
+  std::string changed;
+  for (const config::Change& change : config::diff(*before, *rooms.config))
+    changed.append(changed.empty() ? "changed: " : ", ").append(change.key);
+  tell_process(report::EventType::reload, changed.empty() ? "nothing changed" : changed);
 }
 
 void Core::Parts::drain() {
   if (ending) return;
   ending = true;
   abort_at = rooms.ring.now() + rooms.config->drain;
+  tell_process(report::EventType::stop, "draining, at most " + config::duration_text(rooms.config->drain));
   if (control) control->close();
   rooms.receiver->drain();
   dispatch.stop();
@@ -166,14 +185,6 @@ void Core::Parts::look_for_end() {
   rooms.ring.arm(end_timer, kEndPoll);
 }
 
-Counts Core::Parts::counts() const {
-  Counts counts = rooms.counts;
-  counts.queued = rooms.spool->size() - rooms.counts.kept_failed;
-  counts.sessions = rooms.receiver->statistics().sessions;
-  counts.connections = rooms.deliverer->statistics().open;
-  return counts;
-}
-
 Core::Core(ring::Ring& ring, std::shared_ptr<const config::Config> config, std::string config_file, Ended ended,
            std::shared_ptr<receive::Census> census)
     : parts_(std::make_unique<Parts>(ring, std::move(config), std::move(config_file), std::move(ended),
@@ -183,7 +194,7 @@ Core::~Core() = default;
 Result<void> Core::start() { return parts_->start(); }
 void Core::drain() { parts_->drain(); }
 void Core::reconfigure(std::shared_ptr<const config::Config> config) { parts_->reconfigure(std::move(config)); }
-Counts Core::counts() const { return parts_->counts(); }
+Counts Core::counts() const { return counts_of(parts_->rooms); }
 const spool::Recovery& Core::recovery() const { return parts_->recovery; }
 std::vector<SocketAddress> Core::listening() const { return parts_->rooms.receiver->addresses(); }
 

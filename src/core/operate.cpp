@@ -13,7 +13,7 @@ namespace {
 using message::Status;
 
 constexpr std::uint64_t kListLines = 100;           // when the request names no limit
-constexpr std::uint64_t kListMost = 1'000'000;      // lines of one list
+constexpr std::uint64_t kListMost = 10'000;         // lines of one list: they must fit in control::kAnswerWaiting
 constexpr std::size_t kContentShown = 1024 * 1024;  // octets of content in a show
 
 View status_word(Status status) {
@@ -57,6 +57,10 @@ std::string summary(const spool::Message& message) {
   if (!shown.text.empty()) json.text("error", shown.text);
   json.end();
   return line;
+}
+
+std::uint64_t lines_wanted(const Query& query) {
+  return query.request.limit == 0 ? kListLines : std::min(query.request.limit, kListMost);
 }
 
 std::string damaged_summary(SpoolId id) {
@@ -119,12 +123,11 @@ class Operate::Task : public Walk::Visitor {
               query.request.content ? spool::Spool::Want::content : spool::Spool::Want::envelope, *this) {}
 
   void start() { walk_.start(); }
-  [[nodiscard]] const Query& query() const { return query_; }
 
   void visit(spool::Message& message) override {
     switch (query_.command) {
       case Command::list:
-        part().lines.push_back(summary(message));
+        part().lines.push_back({message.envelope.accepted, summary(message)});
         break;
       case Command::show:
         show(message);
@@ -143,7 +146,7 @@ class Operate::Task : public Walk::Visitor {
     if (query_.command == Command::remove) {
       if (operate_.rooms_.spool->discard(id)) ++part().affected;
     } else {
-      part().lines.push_back(damaged_summary(id));
+      part().lines.push_back({{}, damaged_summary(id)});
     }
   }
 
@@ -158,11 +161,11 @@ class Operate::Task : public Walk::Visitor {
   Part& part() { return query_.parts[operate_.rooms_.ring.core().value]; }
 
   void show(spool::Message& message) {
-    part().lines.push_back(envelope_line(message));
+    const auto add = [this](std::string line) { part().lines.push_back({{}, std::move(line)}); };
+    add(envelope_line(message));
     for (std::uint32_t i = 0; i < message.state.size(); ++i)
-      part().lines.push_back(
-          recipient_line(message, i, operate_.rooms_.router->find(message.envelope.recipient(i).domain).name));
-    if (query_.request.content) part().lines.push_back(content_line(message));
+      add(recipient_line(message, i, operate_.rooms_.router->find(message.envelope.recipient(i).domain).name));
+    if (query_.request.content) add(content_line(message));
   }
 
   std::string content_line(spool::Message& message) {
@@ -259,10 +262,7 @@ void Operate::send_back(Query& query) {
 }
 
 void Operate::status(Part& part) const {
-  part.counts = rooms_.counts;
-  part.counts.queued = rooms_.spool->size() - rooms_.counts.kept_failed;
-  part.counts.sessions = rooms_.receiver->statistics().sessions;
-  part.counts.connections = rooms_.deliverer->statistics().open;
+  part.counts = counts_of(rooms_);
   part.spool = rooms_.spool->statistics();
   part.events_written = rooms_.events.statistics().written;
   part.events_dropped = rooms_.events.statistics().dropped;
@@ -304,10 +304,7 @@ std::vector<SpoolId> Operate::chosen(const Query& query) const {
     if (there) ids.push_back(id);
   });
   std::ranges::sort(ids);
-  if (query.command == Command::list) {
-    const std::uint64_t limit = query.request.limit == 0 ? kListLines : std::min(query.request.limit, kListMost);
-    if (ids.size() > limit) ids.resize(limit);
-  }
+  if (query.command == Command::list && ids.size() > lines_wanted(query)) ids.resize(lines_wanted(query));
   return ids;
 }
 
@@ -316,13 +313,7 @@ std::vector<SpoolId> Operate::chosen(const Query& query) const {
 void Operate::write_answer(const Query& query) {
   control::Reply& reply = *query.reply;
   std::uint64_t affected = 0;
-  std::uint64_t lines = 0;
-  const std::uint64_t most = query.request.limit == 0 ? kListLines : query.request.limit;
-  for (const Part& part : query.parts) {
-    affected += part.affected;
-    for (const std::string& line : part.lines)
-      if (query.command != Command::list || lines++ < most) reply.line(line);
-  }
+  for (const Part& part : query.parts) affected += part.affected;
   switch (query.command) {
     case Command::status:
       write_status(query);
@@ -331,10 +322,12 @@ void Operate::write_answer(const Query& query) {
       write_queue(query);
       break;
     case Command::show:
+      write_lines(query);
       if (std::ranges::all_of(query.parts, [](const Part& part) { return part.lines.empty(); }))
         return reply.error("no message with this id in the spool: delivered, removed, or never accepted here");
       break;
     case Command::list:
+      write_lines(query);
       break;
     case Command::flush:
     case Command::remove: {
@@ -347,6 +340,16 @@ void Operate::write_answer(const Query& query) {
     }
   }
   reply.done();
+}
+
+// What the cores found, the oldest first; lines of one message stay in their order.
+void Operate::write_lines(const Query& query) {
+  std::vector<const Line*> lines;
+  for (const Part& part : query.parts)
+    for (const Line& line : part.lines) lines.push_back(&line);
+  std::ranges::stable_sort(lines, {}, [](const Line* line) { return line->accepted; });
+  if (query.command == Command::list && lines.size() > lines_wanted(query)) lines.resize(lines_wanted(query));
+  for (const Line* line : lines) query.reply->line(line->json);
 }
 
 void Operate::write_status(const Query& query) {

@@ -34,6 +34,7 @@ class Operate : public control::Host {
   [[nodiscard]] std::vector<SpoolId> chosen(const Query&) const;
   void send_back(Query&);
   void write_answer(const Query&);
+  void write_lines(const Query&);
   void write_status(const Query&);
   void write_queue(const Query&);
 

@@ -1,4 +1,4 @@
-// The letters between cores and from the signal thread: what a ring::Mail's kind and words mean. Private to core.
+// The letters between cores and from the main thread: what a ring::Mail's kind and words mean. Private to core.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@ enum class Post : std::uint32_t {
   query_done,  // pointer: the same Query, back on core 0
   reload,      // pointer: a std::shared_ptr<const config::Config>, the receiver's to delete
   drain,
+  started,  // to core 0: every core has started; words[0]: messages recovered by all of them
 };
 
 inline ring::Mail mail_of(const pace::Letter& letter) {

@@ -23,6 +23,12 @@ struct DestinationRow {
   std::uint32_t connections = 0;
 };
 
+// One object of an answer, ready to be sent.
+struct Line {
+  WallTime accepted;  // its message, in a list: the oldest of all cores comes first
+  std::string json;
+};
+
 // What one core found.
 struct Part {
   Counts counts;
@@ -30,8 +36,8 @@ struct Part {
   std::uint64_t events_written = 0;
   std::uint64_t events_dropped = 0;
   std::vector<DestinationRow> destinations;
-  std::vector<std::string> lines;  // JSON objects, ready
-  std::uint64_t affected = 0;      // messages flushed or removed
+  std::vector<Line> lines;
+  std::uint64_t affected = 0;  // messages flushed or removed
 };
 
 struct Query {

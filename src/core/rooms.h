@@ -35,8 +35,17 @@ struct Rooms {
   std::unique_ptr<queue::Queue> queue;
   std::unique_ptr<receive::Receiver> receiver;
   std::unique_ptr<deliver::Deliverer> deliverer;
-  Counts counts;
+  Counts counts;  // what the flows count; counts_of() has the rest
 };
+
+// What this core has counted, with what its rooms hold now.
+inline Counts counts_of(const Rooms& rooms) {
+  Counts counts = rooms.counts;
+  counts.queued = rooms.spool->size() - rooms.counts.kept_failed;
+  counts.sessions = rooms.receiver->statistics().sessions;
+  counts.connections = rooms.deliverer->statistics().open;
+  return counts;
+}
 
 // When a message that was accepted at `accepted` is given up (retry.expire).
 inline WallTime expiry(const Rooms& rooms, WallTime accepted) { return accepted + rooms.config->retry.expire; }

@@ -159,6 +159,9 @@ void Process::core_failed(CoreId id, const Error& error) {
 }
 
 int Process::wait() {
+  ring::Mail started = mail_of(Post::started, {}, nullptr);
+  started.words[0] = recovered_;
+  fleet_.mail_to({0}, started);
   say("ready");
   notify_ready(fmt::format("{} cores, {} messages recovered", cores_, recovered_.load()));
   while (running_ > 0) {
