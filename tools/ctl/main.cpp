@@ -178,7 +178,8 @@ int main(int argc, char** argv) {
   CLI::App* list = add_command(app, options, "list", "messages, the oldest first");
   add_string(list, options, "--destination", "destination", "only those that wait for this destination");
   list->add_option_function<std::uint64_t>(
-      "--limit", [&](std::uint64_t limit) { options.request["limit"] = limit; }, "lines at most (100; 10,000 can be had)");
+      "--limit", [&](std::uint64_t limit) { options.request["limit"] = limit; },
+      "lines at most (100; 10,000 can be had)");
   CLI::App* show = add_command(app, options, "show", "one message: envelope and recipients");
   add_string(show, options, "id", "id", "spool id, as in the 250");
   add_flag(show, options, "--content", "content", "with its content");
