@@ -19,6 +19,7 @@ void SegmentMaker::start() {
   direct_ = true;
   filled_ = 0;
   error_ = 0;
+  store_.takes_space(header_.size);
   next(Step::create);
 }
 

@@ -25,7 +25,8 @@ Resident::~Resident() = default;
 void Resident::let_go() {
   CHECK(holders > 0);
   if (--holders > 0) return;
-  if (spill && stage == Stage::draft) return spill->abandon();  // freed when the kernel is done with it
+  // Freed when the kernel is done with it. A commit that was refused leaves its spill under way too.
+  if (spill && (stage == Stage::draft || !spill->done())) return spill->abandon();
   if (stage == Stage::live)
     if (Entry* entry = store.ledger.index().find(id); entry != nullptr && entry->resident == slot)
       entry->resident = kNoResident;

@@ -51,6 +51,7 @@ void Spill::on_written(const ring::Completion& done) {
     written_ += octets;
     in_chunk_ += octets;
     store.statistics.large_octets_written += octets;
+    store.takes_space(octets);
     if (in_chunk_ == std::min<std::uint64_t>(resident_.chunks.size(), kBodyChunkSize)) {
       resident_.chunks.drop_first(store.chunks);
       in_chunk_ = 0;
@@ -110,8 +111,8 @@ void Spill::over() {
   if (phase_ != Phase::done) --store.spills;
   phase_ = Phase::done;
   if (abandoned_) {
-    --store.drafts;
-    store.residents.give(resident_);  // and with it this
+    if (resident_.stage == Resident::Stage::draft) --store.drafts;  // else fail_commits() has counted it
+    store.residents.give(resident_);                                // and with it this
     return;
   }
   if (finishing_)

@@ -27,6 +27,7 @@ class Spill {
   // The message is given up; the resident is freed when nothing is in flight (Store::spill_gone).
   void abandon();
   [[nodiscard]] bool failed() const { return error_ != 0; }
+  [[nodiscard]] bool done() const { return phase_ == Phase::done; }  // nothing of it is in the kernel any more
   [[nodiscard]] int error() const { return error_; }
 
  private:

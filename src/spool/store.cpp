@@ -60,6 +60,8 @@ void Store::check_space() {
   if (stopped_) return;
   const auto space = ring.files().space(options.directory);
   space_low_ = space && space->free_octets < options.reserve;
+  space_above_reserve_ = !space ? UINT64_MAX : space_low_ ? 0 : space->free_octets - options.reserve;
+  space_taken_ = 0;
   if (no_space_) {
     const bool settled = !space_low_ && std::ranges::all_of(logs, [](const auto& log) { return log->satisfied(); });
     if (settled) no_space_ = false;
@@ -68,6 +70,13 @@ void Store::check_space() {
     for (auto& log : logs) log->want_spares();
   }
   freed();
+}
+
+// Other cores are taken to take as much: none of them knows of the others, and large mail can fill the reserve before
+// the next look.
+void Store::takes_space(std::uint64_t octets) {
+  space_taken_ += octets;
+  if (space_taken_ > space_above_reserve_ / ring.cores()) space_low_ = true;
 }
 
 void Store::relieve() {

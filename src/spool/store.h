@@ -51,6 +51,8 @@ class Store {
   void fail_waits(Resident& resident, const Error& error);     // at the end of the turn
   [[nodiscard]] bool idle() const;
   void check_space();
+  // So many octets of the file system are being taken: between two looks at its free space this is what is known.
+  void takes_space(std::uint64_t octets);
   [[nodiscard]] std::size_t batch_limit() const { return batch_limit_; }
   [[nodiscard]] std::size_t gather_limit() const { return gather_limit_; }
   [[nodiscard]] bool stopped() const { return stopped_; }
@@ -92,6 +94,8 @@ class Store {
   bool stopped_ = false;
   bool no_space_ = false;
   bool space_low_ = false;
+  std::uint64_t space_above_reserve_ = UINT64_MAX;  // at the last look
+  std::uint64_t space_taken_ = 0;                   // by us since then
   bool refused_ = false;
   Error failure_;
   std::vector<Failing> failing_;  // commits that fail by themselves, to be told at the end of the turn

@@ -141,6 +141,26 @@ TEST_CASE("the file of a large content goes with its message, whether that is de
   CHECK(files() == 0);
 }
 
+TEST_CASE("large contents that come faster than the free space is looked at do not get into the reserve") {
+  Scene scene;
+  constexpr std::uint64_t kCapacity = 40'000'000;
+  constexpr std::uint64_t kReserve = 20'000'000;
+  scene.world.disk().set_capacity(kCapacity);
+  scene.options.reserve = kReserve;
+  scene.open();
+  const auto space = [&] { return scene.world.ring().files().space(scene.options.directory).value().free_octets; };
+  const Instant begin = scene.world.now();
+  std::uint64_t taken = 0;
+  while (taken < 100 && scene.spool->refusal() == Refusal::none) {
+    REQUIRE(scene.accept(octets(1'000'000, taken)).value != 0);
+    ++taken;
+  }
+  CHECK(scene.world.now() - begin < 1s);
+  CHECK(scene.spool->refusal() == Refusal::disk_full);
+  CHECK(taken >= 15);
+  CHECK(space() >= kReserve - 2'000'000);
+}
+
 TEST_CASE("a message with a failed recipient stays for the operator, who may discard it") {
   Scene scene;
   scene.open();
