@@ -29,6 +29,7 @@ class StillRing final : public ring::Ring {
   Result<SocketAddress> peer_address(ring::Socket) override { return fail("no"); }
   void accept(ring::Operation&, ring::Socket) override {}
   Result<ring::Socket> socket_to(const SocketAddress&, const SocketAddress&) override { return fail("no"); }
+  Result<ring::Socket> datagram_to(const SocketAddress&) override { return fail("no"); }
   void connect(ring::Operation&, ring::Socket, const SocketAddress&) override {}
   void receive(ring::Operation&, ring::Socket) override {}
   void send(ring::Operation&, ring::Socket, std::span<const iovec>) override {}

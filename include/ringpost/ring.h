@@ -40,6 +40,7 @@ namespace ringpost::ring {
 // A socket or a file as this ring names it. In a simulated ring the number is the simulator's own.
 struct Socket {
   int fd = -1;
+  bool datagram = false;  // from datagram_to()
   [[nodiscard]] bool open() const { return fd >= 0; }
 };
 struct File {
@@ -246,6 +247,11 @@ class Ring {
   // An unconnected stream socket for `remote`'s family, bound to `source` unless that is unspecified. EMFILE and the
   // like come back as errors.
   virtual Result<Socket> socket_to(const SocketAddress& remote, const SocketAddress& source) = 0;
+  // A UDP socket that speaks with `remote` alone: the kernel chose its port at random and drops what others send. Ready
+  // at once, and nothing has been sent: local_address() says from where this machine would reach `remote`, and an error
+  // (ENETUNREACH) that it would not. send() sends one datagram, receive() completes with one each time (cut off at
+  // kReceiveBufferSize), finally with 0 for an empty one or -ECONNREFUSED and the like: it may then be called again.
+  virtual Result<Socket> datagram_to(const SocketAddress& remote) = 0;
   // Completes with 0 when connected. `remote` is copied.
   virtual void connect(Operation&, Socket, const SocketAddress& remote) = 0;
   // Completes with octets each time some arrive; finally with result 0 at the peer's end of stream, -errno, or

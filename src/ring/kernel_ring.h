@@ -38,6 +38,7 @@ class KernelRing final : public Ring {
   Result<SocketAddress> peer_address(Socket socket) override;
   void accept(Operation& operation, Socket listener) override;
   Result<Socket> socket_to(const SocketAddress& remote, const SocketAddress& source) override;
+  Result<Socket> datagram_to(const SocketAddress& remote) override;
   void connect(Operation& operation, Socket socket, const SocketAddress& remote) override;
   void receive(Operation& operation, Socket socket) override;
   void send(Operation& operation, Socket socket, std::span<const iovec> pieces) override;

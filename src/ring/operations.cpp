@@ -148,7 +148,8 @@ void KernelRing::prepare(const Slot& slot, io_uring_sqe& entry) const {
 }
 
 void KernelRing::prepare_receive(const Slot& slot, io_uring_sqe& entry) const {
-  if (bundles_) {
+  // A bundle would join datagrams.
+  if (bundles_ && !slot.datagram) {
     io_uring_prep_recv_multishot(&entry, slot.fd, nullptr, 0, 0);
     entry.ioprio |= uring::kReceiveBundle;
     uring::limit_receive_total(entry, kBundleTotal);
@@ -169,6 +170,7 @@ void KernelRing::accept(Operation& operation, Socket listener) { queue(start(ope
 void KernelRing::receive(Operation& operation, Socket socket) {
   const std::uint32_t index = start(operation, Kind::receive, socket.fd);
   slots_[index].after_cancel = 0;
+  slots_[index].datagram = socket.datagram;
   queue(index);
 }
 

@@ -27,6 +27,7 @@ std::uint32_t SlotTable::take(Operation& operation, Kind kind) {
   slot.where = Where::kernel;
   slot.cancelled = false;
   slot.input_waits = false;
+  slot.datagram = false;
   return index;
 }
 

@@ -46,6 +46,7 @@ struct Slot {
   Where where;
   bool cancelled;
   bool input_waits;  // receive: the socket had more when it was last read
+  bool datagram;     // receive: one a completion
 
   struct Sending {
     SendBlock* block;  // null: one piece

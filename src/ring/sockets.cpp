@@ -114,6 +114,18 @@ Result<Socket> KernelRing::socket_to(const SocketAddress& remote, const SocketAd
   return Socket{fd.release()};
 }
 
+// A connected one: the kernel takes datagrams of `remote` alone, tells of its ICMP errors, and draws the port when it
+// connects (net.ipv4.ip_local_port_range), which does not wait.
+Result<Socket> KernelRing::datagram_to(const SocketAddress& remote) {
+  if (!remote.known()) return fail("a datagram needs an address to go to");
+  Fd fd(::socket(family_of(remote), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage storage{};
+  const socklen_t size = remote.to_sockaddr(storage);
+  if (!fd.valid() || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0)
+    return fail(errno, "cannot make a datagram socket to " + remote.text());
+  return Socket{.fd = fd.release(), .datagram = true};
+}
+
 void KernelRing::shutdown_write(Socket socket) { ::shutdown(socket.fd, SHUT_WR); }
 
 // The descriptor is free after close(2) whatever it returns (Linux), so there is nothing to try again.

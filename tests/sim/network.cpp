@@ -1,4 +1,4 @@
-// Streams of the simulated network: segments, windows, ends and resets.
+// Streams of the simulated network: segments, windows, ends and resets; and its datagrams.
 #include "network.h"
 
 #include <algorithm>
@@ -284,6 +284,50 @@ void Network::break_end(Endpoint& to, int code) {
     end->events_->on_readable();
     if (end->events_ != nullptr && end->blocked_) end->events_->on_writable();
   });
+}
+
+// ---- datagrams
+
+SocketAddress Network::bind(SocketAddress address, DatagramEvents& events) {
+  if (address.port == 0) address.port = next_port_++;
+  bound_[address] = &events;
+  return address;
+}
+
+void Network::tell_datagram_error(const SocketAddress& sender, Duration delay, int code) {
+  schedule_.after(delay, [this, sender, code] {
+    const auto found = bound_.find(sender);
+    if (found != bound_.end()) found->second->on_datagram_error(code);
+  });
+}
+
+void Network::send_datagram(const SocketAddress& from, const SocketAddress& to, std::string octets) {
+  const auto down = down_.find(to);
+  switch (down == down_.end() ? Down::no : down->second) {
+    case Down::refused:
+      return tell_datagram_error(from, latency(), ECONNREFUSED);
+    case Down::silent:
+      return;
+    case Down::unreachable:
+      return tell_datagram_error(from, kUnreachableAfter, EHOSTUNREACH);
+    case Down::no:
+      break;
+  }
+  if (conditions_.lose > 0 && random_.chance(conditions_.lose, kMillion)) return;
+  const bool twice = conditions_.repeat > 0 && random_.chance(conditions_.repeat, kMillion);
+  for (int copy = 0; copy < (twice ? 2 : 1); ++copy) {
+    Duration taken = latency();
+    if (conditions_.stall > 0 && random_.chance(conditions_.stall, kMillion))
+      taken += Duration{
+          static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(conditions_.stall_most.count())))};
+    schedule_.after(taken, [this, from, to, octets] {
+      const auto found = bound_.find(to);
+      if (found != bound_.end())
+        found->second->on_datagram(octets, from);
+      else
+        tell_datagram_error(from, latency(), ECONNREFUSED);
+    });
+  }
 }
 
 }  // namespace ringpost::sim

@@ -1,4 +1,4 @@
-// The simulated network: streams between the relay's sockets and simulated peers, or among themselves.
+// The simulated network: streams and datagrams between the relay's sockets and simulated peers, or among themselves.
 //
 // What is written arrives in order and whole, but cut into arbitrary segments, each after a time of its own; the
 // writer feels a window, so a peer that does not read stops it. Either end may close, half-close or reset at any
@@ -43,6 +43,8 @@ struct NetworkConditions {
   unsigned reset = 0;           // per segment: both ends are reset instead
   unsigned vanish = 0;          // per connection: at some segment it goes silent, for ever
   unsigned refuse = 0;          // per connect
+  unsigned lose = 0;            // per datagram
+  unsigned repeat = 0;          // per datagram: it comes twice
   std::size_t window = 65536;
   std::size_t segment_most = 16384;
 };
@@ -114,6 +116,14 @@ class ListenerEvents {
   virtual void on_connection() = 0;
 };
 
+// What an address that takes datagrams hears; each is called from an event.
+class DatagramEvents {
+ public:
+  virtual ~DatagramEvents() = default;
+  virtual void on_datagram(View octets, const SocketAddress& from) = 0;
+  virtual void on_datagram_error(int /*code*/) {}  // what it sent found nobody
+};
+
 class Listener {
  public:
   [[nodiscard]] bool waiting() const { return !queue_.empty(); }
@@ -152,6 +162,12 @@ class Network {
   // Ends in on_connected(), or in on_readable() with error().
   void connect(Endpoint&, const SocketAddress& remote);
 
+  // Takes datagrams at `address` until unbind(); port 0: one is chosen. Gives the address.
+  SocketAddress bind(SocketAddress address, DatagramEvents&);
+  void unbind(const SocketAddress& address) { bound_.erase(address); }
+  // It arrives once, twice or never, and datagrams overtake each other. down() counts here too.
+  void send_datagram(const SocketAddress& from, const SocketAddress& to, std::string octets);
+
   // UNIX stream sockets: the path stands for the address.
   SocketAddress local_name(const std::string& path);
 
@@ -165,6 +181,7 @@ class Network {
   void establish(const EndpointPointer& caller, const SocketAddress& remote);
   Instant arrival(Endpoint& to);
   ListenerPointer pick(const SocketAddress& address);
+  void tell_datagram_error(const SocketAddress& sender, Duration delay, int code);
 
   Schedule& schedule_;
   Trace& trace_;
@@ -172,6 +189,7 @@ class Network {
   NetworkConditions conditions_;
   std::map<SocketAddress, std::deque<ListenerPointer>> listeners_;
   std::map<SocketAddress, Down> down_;
+  std::map<SocketAddress, DatagramEvents*> bound_;
   std::map<std::string, std::uint16_t> local_names_;
   std::vector<std::weak_ptr<Endpoint>> made_;
   std::size_t prune_at_ = 64;

@@ -36,6 +36,7 @@ class SimRing final : public ring::Ring {
   Result<SocketAddress> peer_address(ring::Socket) override;
   void accept(ring::Operation&, ring::Socket listener) override;
   Result<ring::Socket> socket_to(const SocketAddress& remote, const SocketAddress& source) override;
+  Result<ring::Socket> datagram_to(const SocketAddress& remote) override;
   void connect(ring::Operation&, ring::Socket, const SocketAddress& remote) override;
   void receive(ring::Operation&, ring::Socket) override;
   void send(ring::Operation&, ring::Socket, std::span<const iovec> pieces) override;
@@ -129,6 +130,8 @@ class SimRing final : public ring::Ring {
   void finish(std::uint32_t index);
   void finish_accept(std::uint32_t index);
   void finish_receive(std::uint32_t index);
+  void finish_datagrams(std::uint32_t index);
+  void hand_over(Slot&, View octets);
   void run_help(std::uint32_t index);
   void finish_file(std::uint32_t index);
   void decide(std::uint32_t index, int result);

@@ -36,6 +36,18 @@ void SimRing::SimSocket::on_connection() {
   if (accept != kNone) ring.make_ready(accept);
 }
 
+// As a connected socket of the kernel: what others send is dropped.
+void SimRing::SimSocket::on_datagram(View octets, const SocketAddress& from) {
+  if (from != datagrams->remote) return;
+  datagrams->arrived.emplace_back(octets);
+  if (receive != kNone) ring.make_ready(receive);
+}
+
+void SimRing::SimSocket::on_datagram_error(int code) {
+  datagrams->error = code;
+  if (receive != kNone) ring.make_ready(receive);
+}
+
 // ---- names
 
 SimRing::SimSocket* SimRing::socket(int fd) {
@@ -66,6 +78,7 @@ Result<ring::Socket> SimRing::listen_local(const std::string& path) {
 Result<SocketAddress> SimRing::local_address(ring::Socket which) {
   const SimSocket* found = socket(which.fd);
   if (found == nullptr) return fail(EIO, "the simulated process is gone");
+  if (found->datagrams) return found->datagrams->local;
   return found->listener ? found->listener->address() : found->end->local();
 }
 
@@ -82,6 +95,18 @@ Result<ring::Socket> SimRing::socket_to(const SocketAddress& remote, const Socke
   made->end->attach(made.get());
   sockets_.emplace(next_fd_, std::move(made));
   return ring::Socket{next_fd_++};
+}
+
+Result<ring::Socket> SimRing::datagram_to(const SocketAddress& remote) {
+  if (dead_ || !remote.known()) return fail(EAFNOSUPPORT, "socket");
+  auto made = std::make_unique<SimSocket>(*this);
+  SocketAddress local = SocketAddress::v4(10, 0, 0, 1, 0);
+  if (remote.family == Family::v6) local = *SocketAddress::parse("[2001:db8::1]");
+  made->datagrams.emplace();
+  made->datagrams->remote = remote;
+  made->datagrams->local = world_.network().bind(local, *made);
+  sockets_.emplace(next_fd_, std::move(made));
+  return ring::Socket{.fd = next_fd_++, .datagram = true};
 }
 
 void SimRing::shutdown_write(ring::Socket which) {
@@ -139,36 +164,62 @@ void SimRing::begin_connect(std::uint32_t, Slot& slot) { world_.network().connec
 void SimRing::receive(ring::Operation& operation, ring::Socket which) {
   if (take(operation, Kind::receive, which.fd) == nullptr) return;
   SimSocket& found = *socket(which.fd);
-  CHECK(found.end && found.receive == SimSocket::kNone);
+  CHECK((found.end || found.datagrams) && found.receive == SimSocket::kNone);
   found.receive = slot_of(operation);
 }
 
 void SimRing::begin_receive(std::uint32_t index, Slot& slot) {
-  const Endpoint& end = *socket(slot.fd)->end;
+  const SimSocket& from = *socket(slot.fd);
+  if (from.datagrams) {
+    if (!from.datagrams->arrived.empty() || from.datagrams->error != 0) make_ready(index);
+    return;
+  }
+  const Endpoint& end = *from.end;
   if (!end.readable().empty() || end.at_end() || end.error() != 0) make_ready(index);
+}
+
+// In the provided buffer, whose octets are gone when the handler has returned.
+void SimRing::hand_over(Slot& slot, View octets) {
+  scratch_.assign(octets.begin(), octets.end());
+  ++statistics_.completions;
+  settle(*slot.operation,
+         {.result = static_cast<int>(octets.size()), .received = {scratch_.data(), octets.size()}, .final = false});
+  std::fill(scratch_.begin(), scratch_.end(), kTakenBack);
 }
 
 void SimRing::finish_receive(std::uint32_t index) {
   Slot& slot = slots_[index];
+  if (socket(slot.fd)->datagrams) return finish_datagrams(index);
   Endpoint& end = *socket(slot.fd)->end;
   // What was on its way when the owner cancelled may still come.
   int receives = !slot.cancelled ? kReceivesPerTurn : world_.random().chance(1, 2) ? 1 : 0;
   while (receives-- > 0 && !end.readable().empty()) {
     std::size_t length = std::min<std::size_t>(end.readable().size(), kReceiveBufferSize);
     if (world_.random().chance(1, 16)) length = 1 + static_cast<std::size_t>(world_.random().below(length));
-    scratch_.assign(end.readable().data(), end.readable().data() + length);
+    const std::string part(end.readable().substr(0, length));
     end.consume(length);
-    ++statistics_.completions;
     const bool was_cancelled = slot.cancelled;
-    settle(*slot.operation,
-           {.result = static_cast<int>(length), .received = {scratch_.data(), length}, .final = false});
-    std::fill(scratch_.begin(), scratch_.end(), kTakenBack);
+    hand_over(slot, part);
     if (slot.cancelled && !was_cancelled) return;  // its own readiness is on the way
   }
   if (slot.cancelled) return settle_final(index, -ECANCELED);
   if (!end.readable().empty()) return make_ready(index);
   if (end.error() != 0) return settle_final(index, -end.error());
   if (end.at_end()) settle_final(index, 0);
+}
+
+void SimRing::finish_datagrams(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  SimSocket::Datagrams& from = *socket(slot.fd)->datagrams;
+  while (!slot.cancelled && !from.arrived.empty()) {
+    const std::string one = std::move(from.arrived.front());
+    from.arrived.pop_front();
+    if (one.empty()) return settle_final(index, 0);
+    hand_over(slot, View(one).substr(0, kReceiveBufferSize));
+    if (slot.cancelled) return;  // its own readiness is on the way
+  }
+  if (slot.cancelled) return settle_final(index, -ECANCELED);
+  if (from.error != 0) settle_final(index, -std::exchange(from.error, 0));
 }
 
 // ---- send
@@ -179,12 +230,19 @@ void SimRing::send(ring::Operation& operation, ring::Socket which, std::span<con
   if (slot == nullptr) return;
   slot->pieces.assign(pieces.begin(), pieces.end());
   SimSocket& found = *socket(which.fd);
-  CHECK(found.end && found.send == SimSocket::kNone);  // one send in flight per socket
+  CHECK((found.end || found.datagrams) && found.send == SimSocket::kNone);  // one send in flight per socket
   found.send = slot_of(operation);
 }
 
 void SimRing::begin_send(std::uint32_t index, Slot& slot) {
   slot.checksum = checksum(slot);
+  if (const auto& datagrams = socket(slot.fd)->datagrams) {
+    std::string octets;
+    for (const iovec& part : slot.pieces) octets.append(static_cast<const char*>(part.iov_base), part.iov_len);
+    slot.result = static_cast<int>(octets.size());
+    world_.network().send_datagram(datagrams->local, datagrams->remote, std::move(octets));
+    return after(world_.draw(Duration{0}, kSendMost), index, &SimRing::complete);
+  }
   pump_send(index);
 }
 

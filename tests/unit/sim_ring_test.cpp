@@ -363,4 +363,42 @@ TEST_CASE("one seed is one run, another seed is another") {
   CHECK(hash(1) != hash(2));
 }
 
+TEST_CASE("datagrams reach their peer whole, a stranger's are dropped, and nobody there is an error") {
+  struct Peer : sim::DatagramEvents {
+    sim::Network& network;
+    SocketAddress here;
+    SocketAddress from;
+    std::string got;
+    explicit Peer(sim::Network& in, const SocketAddress& at) : network(in), here(in.bind(at, *this)) {}
+    void on_datagram(View octets, const SocketAddress& sender) override {
+      got = octets;
+      from = sender;
+    }
+  };
+  sim::World world({.seed = 9});
+  Peer peer(world.network(), SocketAddress::v4(192, 0, 2, 53, 53));
+  const auto socket = world.ring().datagram_to(peer.here);
+  REQUIRE(socket);
+  Waiter send;
+  Waiter receive;
+  const iovec pieces[] = {piece("ques"), piece("tion")};
+  world.ring().send(send.operation, *socket, pieces);
+  world.ring().receive(receive.operation, *socket);
+  CHECK(world.run_until([&] { return !peer.got.empty() && send.ended; }));
+  CHECK(peer.got == "question");
+  CHECK(peer.from == *world.ring().local_address(*socket));
+
+  world.network().send_datagram(SocketAddress::v4(192, 0, 2, 66, 53), peer.from, "lie");
+  world.network().send_datagram(peer.here, peer.from, "answer");
+  CHECK(world.run_until([&] { return !receive.results.empty(); }));
+  CHECK(receive.received == "answer");
+
+  world.network().unbind(peer.here);
+  const iovec again[] = {piece("again")};
+  world.ring().send(send.operation, *socket, again);
+  CHECK(world.run_until([&] { return receive.ended && !send.operation.in_kernel(); }));
+  CHECK(receive.last() == -ECONNREFUSED);
+  world.ring().close(*socket);
+}
+
 }  // namespace ringpost
