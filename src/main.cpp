@@ -84,7 +84,9 @@ int main(int count, char** words) {
   app.set_version_flag("--version", std::string("ringpost ") + RINGPOST_VERSION);
   app.require_subcommand(1);
   const auto add_config = [&](CLI::App* command) {
-    command->add_option("--config", arguments.config_file, "configuration file; without it an embedded one is used")
+    command
+        ->add_option("--config", arguments.config_file,
+                     "configuration file, read with the conf.d beside it; without it an embedded one is used")
         ->type_name("FILE");
   };
   auto* serve_command = app.add_subcommand("serve", "run the relay in the foreground");

@@ -1,4 +1,5 @@
-// The configuration: one TOML file → an immutable, checked Config, or the list of everything that is wrong with it.
+// The configuration: a TOML file and its conf.d → an immutable, checked Config, or the list of everything that is wrong
+// with it.
 //
 // Each key is described once, in the table of src/config/keys.cpp. From that table come reading and checking, `ringpost
 // check --explain`, what SIGHUP may change, and docs/configuration.md. The defaults are the initialisers below.
@@ -186,13 +187,14 @@ struct Setting {
   std::string key;     // "listener[2].address"
   std::string value;   // as it would stand in the file
   std::string origin;  // "default", "system", "[deliver]" or "file:line"
-  unsigned line = 0;   // where the file sets it; 0: it does not
+  std::string file;    // that sets it; empty: none does
+  unsigned line = 0;   // there; 0: no file sets it
 };
 
 // Why a Config is as it is.
 struct Loaded {
   Config config;
-  std::string file;               // as problems name it
+  std::string file;               // the main one, as problems name it
   std::vector<Setting> settings;  // each key, in the table's order
   std::vector<Problem> notes;     // no errors: keys without effect yet, routes never reached, …
 };
@@ -207,10 +209,19 @@ struct Surroundings {
 
 using Checked = std::expected<Loaded, std::vector<Problem>>;
 
-// Reads and checks the text of a file. `name` stands in problems and origins. All problems are returned, by line.
-Checked parse(View text, View name, const Surroundings& surroundings);
+// What one file holds. `name` stands in problems and origins.
+struct Text {
+  std::string name;
+  std::string text;
+};
 
-// parse() of a file; one that cannot be read is one Problem.
+// Reads and checks texts as one configuration, the main file's first: a key counts where it stands last, and the
+// entries of lists follow each other. All problems are returned, file by file, by line. At least one text.
+Checked parse(std::span<const Text> texts, const Surroundings& surroundings);
+Checked parse(View text, View name, const Surroundings& surroundings);  // of one
+
+// parse() of a file and of those named *.toml in the directory conf.d beside it, in the order of their names' octets.
+// Each that cannot be read is one Problem.
 Checked load(const std::string& path, const Surroundings& surroundings);
 
 // The configuration of a relay that was given none: loopback listener on 2525, relay from loopback, everything to

@@ -1,9 +1,11 @@
-// Where configurations come from: a file, or what the program carries for a start without one. The only file of this
-// room that touches the system; it blocks, so it runs before the loops start or on a helper thread.
+// Where configurations come from: a file with its conf.d, or what the program carries for a start without one. The only
+// file of this room that touches the system; it blocks, so it runs before the loops start or on a helper thread.
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -44,6 +46,25 @@ Result<std::string> read_file(const std::string& path) {
   return text;
 }
 
+// With its slash; empty for a name without one.
+std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/') + 1); }
+
+// What of a conf.d is read: not what editors and package managers leave beside the files. A directory that is not there
+// has nothing.
+Result<std::vector<std::string>> names_in(const std::string& directory) {
+  std::vector<std::string> names;
+  DIR* const listing = ::opendir(directory.c_str());
+  if (listing == nullptr && errno == ENOENT) return names;
+  if (listing == nullptr) return fail(errno, "cannot be opened");
+  while (const dirent* entry = ::readdir(listing)) {
+    std::string name = entry->d_name;
+    if (!name.starts_with('.') && name.ends_with(".toml")) names.push_back(std::move(name));
+  }
+  ::closedir(listing);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -68,9 +89,22 @@ Surroundings Surroundings::of_this_system() {
 }
 
 Checked load(const std::string& path, const Surroundings& surroundings) {
-  const Result<std::string> text = read_file(path);
-  if (!text) return std::unexpected(std::vector<Problem>{{path, 1, "", text.error().message(), ""}});
-  return parse(*text, path, surroundings);
+  std::vector<Text> texts;
+  std::vector<Problem> problems;
+  const auto add = [&](const std::string& file) {
+    Result<std::string> text = read_file(file);
+    if (text) return texts.push_back({file, *std::move(text)});
+    problems.push_back({file, 1, "", text.error().message(), ""});
+  };
+  add(path);
+  const std::string directory = directory_of(path) + "conf.d";
+  if (const auto names = names_in(directory)) {
+    for (const std::string& name : *names) add(directory + "/" + name);
+  } else {
+    problems.push_back({directory, 1, "", names.error().message(), ""});
+  }
+  if (!problems.empty()) return std::unexpected(std::move(problems));
+  return parse(texts, surroundings);
 }
 
 std::string embedded_text(const Surroundings& surroundings) {

@@ -58,7 +58,9 @@ std::optional<Problem> memory_problem(const Loaded& loaded, std::span<const Memo
   Problem problem{loaded.file, 1, "limits.memory", fmt::format("is less than the {} of the pools", rounded(needed)),
                   fmt::format("expected at least \"{}M\", or fewer limits.sessions or cores", needed / kMebi + 1)};
   for (const Setting& setting : loaded.settings) {
-    if (setting.key == problem.key && setting.line != 0) problem.line = setting.line;
+    if (setting.key != problem.key || setting.line == 0) continue;
+    problem.file = setting.file;
+    problem.line = setting.line;
   }
   return problem;
 }

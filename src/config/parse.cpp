@@ -1,4 +1,4 @@
-// From the text of a file to a Config or to all that is wrong with it: the walk over the file's tree by the key table,
+// From the texts of files to a Config or to all that is wrong with it: the walk over each file's tree by the key table,
 // then what no single key can check. Owns nothing that outlives the call; never touches the disk.
 #include <algorithm>
 #include <numeric>
@@ -13,8 +13,12 @@ void Report::problem(unsigned line, std::string key, std::string what, std::stri
   problems.push_back({file, line, std::move(key), std::move(what), std::move(remedy)});
 }
 
-void Report::note(unsigned line, std::string key, std::string what, std::string remedy) {
-  notes.push_back({file, line, std::move(key), std::move(what), std::move(remedy)});
+void Report::problem(const Spot& at, std::string key, std::string what, std::string remedy) {
+  problems.push_back({at.file, at.line, std::move(key), std::move(what), std::move(remedy)});
+}
+
+void Report::note(const Spot& at, std::string key, std::string what, std::string remedy) {
+  notes.push_back({at.file, at.line, std::move(key), std::move(what), std::move(remedy)});
 }
 
 namespace {
@@ -79,14 +83,16 @@ bool is_list_name(View name) {
   return std::any_of(sections().begin(), sections().end(), [&](const Section& s) { return s.list && s.name == name; });
 }
 
-// One file being read.
+// One configuration being read: a file, and what stands behind it in conf.d.
 class Reading {
  public:
-  Reading(View name, const Surroundings& surroundings) : surroundings_(surroundings) { report_.file = name; }
+  explicit Reading(const Surroundings& surroundings) : surroundings_(surroundings) {}
 
-  Checked run(View text);
+  Checked run(std::span<const Text> texts);
 
  private:
+  void read(std::span<const Text> texts);
+  std::unexpected<std::vector<Problem>> give_up(std::span<const Text> texts);
   template <class Owner>
   void read_table(const Node& table, const std::string& path, const std::string& shown,
                   std::span<const Key<Owner>> keys, Owner& owner, Lines& lines);
@@ -105,11 +111,11 @@ class Reading {
   void note_keys_without_effect();
   void gather_settings();
 
-  [[nodiscard]] unsigned line_of(View path) const {
+  [[nodiscard]] Spot spot_of(View path) const {
     const auto found = lines_.find(path);
-    return found == lines_.end() ? 1 : found->second;
+    return found == lines_.end() ? Spot{.file = loaded_.file} : found->second;
   }
-  [[nodiscard]] std::string origin(View path, const Lines& lines, bool inherits) const;
+  [[nodiscard]] static std::string origin(View path, const Lines& lines, bool inherits);
 
   const Surroundings& surroundings_;
   Report report_;
@@ -119,32 +125,51 @@ class Reading {
   std::vector<Lines> route_lines_;
 };
 
-Checked Reading::run(View text) {
-  const auto root = read_toml(text);
-  if (!root) {
-    report_.problem(root.error().line, "", root.error().what, "");
-    return std::unexpected(std::move(report_.problems));
-  }
-  Config& config = loaded_.config;
-  read_table(*root, "", "", root_keys(), config, lines_);
-  read_entries(*root, "listener", listener_keys(), config.listeners, Listener{}, listener_lines_);
-  Route route;
-  route.manners = config.deliver.manners;
-  read_entries(*root, "route", route_keys(), config.routes, route, route_lines_);
+Checked Reading::run(std::span<const Text> texts) {
+  loaded_.file = texts.front().name;
+  read(texts);
   if (report_.problems.empty()) {
     fill_in();
     check_whole();
   }
-  if (!report_.problems.empty()) {
-    std::sort(report_.problems.begin(), report_.problems.end(), [](const Problem& a, const Problem& b) {
-      return std::tie(a.line, a.key, a.what) < std::tie(b.line, b.key, b.what);
-    });
-    return std::unexpected(std::move(report_.problems));
-  }
+  if (!report_.problems.empty()) return give_up(texts);
   gather_settings();
-  loaded_.file = report_.file;
   loaded_.notes = std::move(report_.notes);
   return std::move(loaded_);
+}
+
+// Every file's keys come before any file's entries: an entry starts with what the keys say, wherever they stand.
+void Reading::read(std::span<const Text> texts) {
+  Config& config = loaded_.config;
+  std::vector<std::pair<std::string, Node>> trees;
+  for (const Text& text : texts) {
+    report_.file = text.name;
+    if (auto root = read_toml(text.text)) {
+      read_table(*root, "", "", root_keys(), config, lines_);
+      trees.emplace_back(text.name, *std::move(root));
+    } else {
+      report_.problem(root.error().line, "", root.error().what, "");
+    }
+  }
+  Route route;
+  route.manners = config.deliver.manners;
+  for (const auto& [name, root] : trees) {
+    report_.file = name;
+    read_entries(root, "listener", listener_keys(), config.listeners, Listener{}, listener_lines_);
+    read_entries(root, "route", route_keys(), config.routes, route, route_lines_);
+  }
+}
+
+std::unexpected<std::vector<Problem>> Reading::give_up(std::span<const Text> texts) {
+  const auto number_of = [&](const std::string& file) {
+    return std::find_if(texts.begin(), texts.end(), [&](const Text& text) { return text.name == file; }) -
+           texts.begin();
+  };
+  std::sort(report_.problems.begin(), report_.problems.end(), [&](const Problem& a, const Problem& b) {
+    return std::tuple(number_of(a.file), a.line, View(a.key), View(a.what)) <
+           std::tuple(number_of(b.file), b.line, View(b.key), View(b.what));
+  });
+  return std::unexpected(std::move(report_.problems));
 }
 
 template <class Owner>
@@ -161,7 +186,7 @@ template <class Owner>
 void Reading::read_member(const Member& member, const std::string& path, const std::string& shown,
                           std::span<const Key<Owner>> keys, Owner& owner, Lines& lines) {
   if (const Key<Owner>* key = find_key(keys, path)) {
-    lines[path] = member.line;
+    lines[path] = {report_.file, member.line};
     read_value(*key, member.value, shown, owner, report_);
   } else if (is_table_of_keys(keys, path)) {
     if (member.value.kind == Node::Kind::table) {
@@ -199,7 +224,7 @@ void Reading::read_entries(const Node& root, View name, std::span<const Key<Owne
     const std::string shown = found->name + "[" + std::to_string(owners.size() + 1) + "]";
     owners.push_back(initial);
     Lines& set = lines.emplace_back();
-    set[""] = entry.line;
+    set[""] = {report_.file, entry.line};
     if (entry.kind != Node::Kind::table) {
       report_.problem(entry.line, shown, "is " + std::string(kind_name(entry)), "expected a table: write " + heading);
       continue;
@@ -246,21 +271,21 @@ void Reading::check_whole() {
   check_listeners();
   check_routes();
   if (config.spool.segment_size % kDiskBlock != 0) {
-    report_.problem(line_of("spool.segment_size"), "spool.segment_size", "is not a multiple of 4K",
+    report_.problem(spot_of("spool.segment_size"), "spool.segment_size", "is not a multiple of 4K",
                     "expected whole disk blocks, such as \"64M\"");
   }
   if (config.tls.certificate.size() != config.tls.key.size()) {
-    report_.problem(line_of(lines_.contains("tls.certificate") ? "tls.certificate" : "tls.key"), "tls.certificate",
+    report_.problem(spot_of(lines_.contains("tls.certificate") ? "tls.certificate" : "tls.key"), "tls.certificate",
                     "names " + std::to_string(config.tls.certificate.size()) + " files and tls.key " +
                         std::to_string(config.tls.key.size()),
                     "expected one key for each certificate");
   }
   if (!config.hostname.contains('.') && delivers_elsewhere(config)) {
-    report_.note(line_of("hostname"), "hostname", "is \"" + config.hostname + "\", which is no full name",
+    report_.note(spot_of("hostname"), "hostname", "is \"" + config.hostname + "\", which is no full name",
                  "other servers refuse such an EHLO: set hostname to the name of this machine on the Internet");
   }
   if (config.retry.expire < config.retry.schedule.front()) {
-    report_.note(line_of("retry.expire"), "retry.expire", "is shorter than the first wait of retry.schedule",
+    report_.note(spot_of("retry.expire"), "retry.expire", "is shorter than the first wait of retry.schedule",
                  "mail that fails once will not be tried again");
   }
   note_keys_without_effect();
@@ -269,7 +294,8 @@ void Reading::check_whole() {
 void Reading::check_listeners() {
   const std::vector<Listener>& listeners = loaded_.config.listeners;
   if (listeners.empty()) {
-    report_.problem(1, "listener", "is missing", "expected at least one [[listener]] with an address");
+    report_.problem(Spot{.file = loaded_.file}, "listener", "is missing",
+                    "expected at least one [[listener]] with an address");
   }
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     const std::string shown = "listener[" + std::to_string(i + 1) + "]";
@@ -320,9 +346,9 @@ void Reading::note_keys_without_effect() {
   }
 }
 
-std::string Reading::origin(View path, const Lines& lines, bool inherits) const {
+std::string Reading::origin(View path, const Lines& lines, bool inherits) {
   const auto found = lines.find(path);
-  if (found != lines.end()) return report_.file + ":" + std::to_string(found->second);
+  if (found != lines.end()) return found->second.file + ":" + std::to_string(found->second.line);
   if (inherits) return "[deliver]";
   return path == "hostname" ? "system" : "default";
 }
@@ -331,9 +357,9 @@ void Reading::gather_settings() {
   const auto add = [&](const auto& key, const auto& owner, const Lines& lines, const std::string& list) {
     const std::string path(key.about.path);
     const bool inherits = !list.empty() && !key.about.default_text.empty();
-    const auto line = lines.find(path);
-    loaded_.settings.push_back(
-        {list + path, text_of(key, owner), origin(path, lines, inherits), line == lines.end() ? 0 : line->second});
+    const auto found = lines.find(path);
+    const Spot spot = found == lines.end() ? Spot{.file = "", .line = 0} : found->second;
+    loaded_.settings.push_back({list + path, text_of(key, owner), origin(path, lines, inherits), spot.file, spot.line});
   };
   const auto add_entries = [&](const Section& section, const auto& keys, const auto& owners, const auto& lines) {
     for (std::size_t i = 0; i < owners.size(); ++i) {
@@ -356,6 +382,13 @@ void Reading::gather_settings() {
 
 }  // namespace
 
-Checked parse(View text, View name, const Surroundings& surroundings) { return Reading(name, surroundings).run(text); }
+Checked parse(std::span<const Text> texts, const Surroundings& surroundings) {
+  return Reading(surroundings).run(texts);
+}
+
+Checked parse(View text, View name, const Surroundings& surroundings) {
+  const Text only{std::string(name), std::string(text)};
+  return parse(std::span(&only, 1), surroundings);
+}
 
 }  // namespace ringpost::config

@@ -10,18 +10,25 @@
 
 namespace ringpost::config {
 
-// All that is said about one file while it is read.
-struct Report {
+// Where something stands.
+struct Spot {
   std::string file;
+  unsigned line = 1;
+};
+
+// All that is said about files while they are read.
+struct Report {
+  std::string file;  // the one being read
   std::vector<Problem> problems;
   std::vector<Problem> notes;
 
   void problem(unsigned line, std::string key, std::string what, std::string remedy);
-  void note(unsigned line, std::string key, std::string what, std::string remedy);
+  void problem(const Spot& at, std::string key, std::string what, std::string remedy);
+  void note(const Spot& at, std::string key, std::string what, std::string remedy);
 };
 
-// Which keys of one owner the file sets, by path, and where.
-using Lines = std::map<std::string, unsigned, std::less<>>;
+// Which keys of one owner are set, by path, and where: the last place, which is the one that counts.
+using Lines = std::map<std::string, Spot, std::less<>>;
 
 // Sets the place of `key` from `node`; what does not fit goes to `report` under `name` and leaves the place as it was.
 template <class Owner>

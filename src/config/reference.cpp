@@ -11,9 +11,13 @@ constexpr View kHead =
 
 # Configuration
 
-Ringpost reads one TOML file: `ringpost serve --config FILE`. Every key is below, with its default; a file needs only a
+Ringpost reads a TOML file: `ringpost serve --config FILE`. Every key is below, with its default; a file needs only a
 `[[listener]]`, a `[[route]]` and the keys that differ. Without `--config` an embedded configuration serves this machine
 alone: `ringpost default-config` prints it, to begin a file with.
+
+When the directory `conf.d` stands beside FILE, its files named `*.toml` are read as well, in the order of their names'
+octets (`10-listeners.toml` before `20-routes.toml`). They are one configuration: a key counts where it stands last, and
+the entries of `[[listener]]` and `[[route]]` follow each other in the order of reading.
 
 - `ringpost check --config FILE` names every error as `file:line: key: what is wrong: what would be right`, then the keys
   that have no effect yet and the memory that the file asks for. It exits with 0, or 2 when there are errors.

@@ -113,6 +113,10 @@ void Core::Parts::take_mail(const ring::Mail& mail) {
     }
     case Post::drain:
       return drain();
+    case Post::trouble: {
+      const std::unique_ptr<std::string> text(static_cast<std::string*>(mail.pointer));
+      return tell_process(report::EventType::trouble, *text);
+    }
     case Post::started:
       return tell_process(report::EventType::start,
                           fmt::format("ringpost {} on {} core{}, {} messages recovered", RINGPOST_VERSION,

@@ -14,6 +14,7 @@ enum class Post : std::uint32_t {
   query_done,  // pointer: the same Query, back on core 0
   reload,      // pointer: a std::shared_ptr<const config::Config>, the receiver's to delete
   drain,
+  trouble,  // to core 0; pointer: a std::string that says what, the receiver's to delete
   started,  // to core 0: every core has started; words[0]: messages recovered by all of them
 };
 

@@ -200,6 +200,10 @@ void Process::reload() {
   if (!checked) {
     for (const config::Problem& problem : checked.error()) say(problem.text());
     say("not reloaded: the configuration in force stays");
+    auto told = std::make_unique<std::string>(
+        fmt::format("not reloaded, the configuration in force stays: {}{}", checked.error().front().text(),
+                    checked.error().size() == 1 ? "" : fmt::format(" (and {} more)", checked.error().size() - 1)));
+    fleet_.mail_to({0}, mail_of(Post::trouble, {}, told.release()));
   } else {
     for (const config::Change& change : config::diff(*config_, checked->config))
       say(fmt::format("{}: {} -> {}{}", change.key, change.before, change.after,

@@ -344,6 +344,69 @@ TEST_CASE("a file on the disk is read like a text") {
                     [&](const Setting& setting) { return setting.origin == path + ":2"; }));
 }
 
+TEST_CASE("the files of conf.d are read behind the file, in the order of their names, and each says what it set") {
+  namespace fs = std::filesystem;
+  const std::string directory = (fs::temp_directory_path() / "ringpost-config-XXXXXX").string();
+  std::string made = directory;
+  REQUIRE(::mkdtemp(made.data()) != nullptr);
+  const fs::path top = made;
+  const auto write = [&](const fs::path& name, View text) { std::ofstream(top / name) << text; };
+  fs::create_directory(top / "conf.d");
+  write("f.toml", "drain = \"1s\"\n[limits]\nrecipients = 100\n[[route]]\ndomain = \"a.test\"\nhost = \"192.0.2.1\"\n");
+  write("conf.d/20.toml", "[limits]\n\nrecipients = 300\n[[listener]]\naddress = \"127.0.0.1:1\"\n");
+  write("conf.d/10.toml", "drain = \"2s\"\n[limits]\nrecipients = 200\n[deliver]\nport = 26\nconnections = 7\n");
+  write("conf.d/30.toml", "[[route]]\ndomain = \"*\"\nhost = \"192.0.2.2\"\n");
+  for (const char* other : {"conf.d/40.toml~", "conf.d/.50.toml", "conf.d/60.toml.dpkg-old"})
+    write(other, "nonsense = 1\n");
+
+  const std::string main = (top / "f.toml").string();
+  const std::string below = (top / "conf.d/").string();
+  const Checked checked = load(main, kSurroundings);
+  for (const Problem& problem : checked ? std::vector<Problem>{} : checked.error()) MESSAGE(problem.text());
+  REQUIRE(checked);
+  CHECK(checked->file == main);
+  CHECK(checked->config.limits.recipients == 300);
+  CHECK(checked->config.drain == 2s);
+  REQUIRE(checked->config.routes.size() == 2);
+  CHECK(checked->config.routes[0].domain == "a.test");
+  CHECK(checked->config.routes[0].hosts.front().port == 26);
+  CHECK(checked->config.routes[0].manners.connections == 7);
+  const auto origin_of = [&](View key) {
+    const auto found = std::find_if(checked->settings.begin(), checked->settings.end(),
+                                    [&](const Setting& setting) { return setting.key == key; });
+    return found == checked->settings.end() ? "" : found->origin;
+  };
+  CHECK(origin_of("limits.recipients") == below + "20.toml:3");
+  CHECK(origin_of("drain") == below + "10.toml:1");
+  CHECK(origin_of("route[1].domain") == main + ":5");
+  CHECK(origin_of("route[2].domain") == below + "30.toml:2");
+  CHECK(origin_of("listener[1].address") == below + "20.toml:5");
+
+  write("conf.d/05.toml", "[[route]]\n\nhost = 1\n");
+  write("conf.d/10.toml", "[limits]\nrecipents = 200\n");
+  write("conf.d/30.toml", "[[listener\n");
+  const Checked bad = load(main, kSurroundings);
+  REQUIRE(!bad);
+  std::vector<std::string> texts;
+  for (const Problem& problem : bad.error()) texts.push_back(problem.text());
+  REQUIRE(texts.size() == 4);
+  CHECK(texts[0].starts_with(below + "05.toml:1: route[2].domain: is missing"));
+  CHECK(texts[1].starts_with(below + "05.toml:3: route[2].host: "));
+  CHECK(texts[2].starts_with(below + "10.toml:2: limits.recipents: is unknown: did you mean limits.recipients?"));
+  CHECK(texts[3].starts_with(below + "30.toml:1: "));
+  fs::remove_all(top);
+}
+
+TEST_CASE("what pools lack is told at the file that sets limits.memory") {
+  const std::vector<Text> texts = {{"a", std::string(kSmallest)}, {"b", "[limits]\nmemory = \"16M\"\n"}};
+  const Checked checked = parse(texts, kSurroundings);
+  REQUIRE(checked);
+  const std::vector<MemoryLine> plan = {{"pool", 1, 17 * kMebi, "too much"}};
+  const auto problem = memory_problem(*checked, plan);
+  REQUIRE(problem);
+  CHECK(problem->text().starts_with("b:2: limits.memory: "));
+}
+
 TEST_CASE("the embedded configuration is good wherever the user lives") {
   for (const Surroundings& where : {Surroundings{"box", "/home/op", ""}, Surroundings{"box", "/home/op", "/state"},
                                     Surroundings{"", "", ""}, Surroundings{"box", "/home/o'\"\\p", "relative"}}) {
