@@ -114,6 +114,14 @@ struct Retry {
   Duration expire = 5 * 24h;                            // RFC 5321 4.5.4.1: at least 4-5 days
 };
 
+// What senders are told of mail that fails or is late (RFC 3461, RFC 3464).
+struct Bounce {
+  std::string from_name = "Mail Delivery System";
+  std::string postmaster;                   // told of failures of mail without a sender; empty: nobody
+  Duration delay_after = 4h;                // a sender is told of mail that is late after this; 0: never
+  std::uint64_t full_content = 64 * kKibi;  // a larger message is returned by its header section, also for RET=FULL
+};
+
 // Where limits.sessions is not set: what limits.memory leaves for sessions, and the octets of it for each.
 constexpr std::uint64_t kMemoryBesideSessions = 48 * kMebi;
 constexpr std::uint64_t kMemoryOfSession = 16 * kKibi;
@@ -162,6 +170,7 @@ struct Config {
   std::vector<Route> routes;
   Deliver deliver;
   Retry retry;
+  Bounce bounce;
   Limits limits;
   Control control;
   Metrics metrics;

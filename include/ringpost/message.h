@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@
 #include "ringpost/smtp.h"
 
 namespace ringpost::message {
+
+class Decoder;
 
 enum class Protocol : std::uint8_t { smtp, esmtp, utf8smtp };  // RFC 3848, RFC 6531 4.3: the "with" of Received
 
@@ -82,50 +85,72 @@ class Envelope {
 // Where one recipient of an accepted message stands.
 enum class Status : std::uint8_t {
   open,       // waits for `due`, or is being attempted
-  delivered,  // a peer took responsibility
-  failed,     // refused for good, or expired
+  delivered,  // a peer took responsibility; nobody is to be told
+  failed,     // refused for good, or expired, and whoever is to be told has not been told yet
   removed,    // by an operator's explicit command
+  bounced,    // failed, and told, or nobody is to be told
+  relayed,    // delivered to a peer without DSN, and the sender, who asked for it, has not been told yet
 };
 
 struct RecipientState {
   Status status = Status::open;
-  std::uint16_t attempts = 0;  // that ended in an outcome
-  WallTime due;                // open: not before this
-  std::uint16_t code = 0;      // the last reply code; 0: none was received
-  View text;                   // the last error, for people; view into the State, valid until it is changed
+  std::uint16_t attempts = 0;     // that ended in an outcome
+  WallTime due;                   // open: not before this
+  std::uint16_t code = 0;         // the last reply code; 0: none was received
+  View text;                      // the last error, for people; view into the State, valid until it is changed
+  bool delay_told = false;        // a DSN has said that it is late
+  bool ours = false;              // `text` is our own finding, no peer's words
+  smtp::EnhancedCode enhanced{};  // of the last outcome
+  WallTime attempted{};           // when the last attempt ended; zero: never, or not known
+  View host{};                    // what it was made to: a name, or an address literal; as `text`
 };
 
 // Where all recipients stand; index i is the envelope's recipient i.
 class State {
  public:
   static constexpr std::size_t kTextLimit = 512;  // octets kept of one error text
+  static constexpr std::size_t kHostLimit = 255;  // of a host's name (RFC 1035 2.3.4)
   static constexpr std::size_t kFirstCompaction = 8192;
 
   // All open, due at `due`, no attempts.
   void reset(std::size_t recipients, WallTime due);
-  void set(std::size_t index, const RecipientState& state);  // copies the text, bounded
+  void set(std::size_t index, const RecipientState& state);  // copies the texts, bounded
   [[nodiscard]] RecipientState at(std::size_t index) const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::size_t count(Status status) const;
+  // Nothing is left to do for any recipient, neither to deliver nor to tell: the message is over.
+  [[nodiscard]] bool ended() const;
 
   // Runs of equal states are kept once, so that a thousand recipients of one destination cost as much as one.
   void encode(std::string& out) const;
   bool decode(View octets);  // as Envelope::decode
 
  private:
+  struct Piece {
+    std::uint32_t offset = 0;
+    std::uint16_t length = 0;
+    bool operator==(const Piece&) const = default;
+  };
   struct Entry {
     WallTime due;
-    std::uint32_t text_offset = 0;
-    std::uint16_t text_length = 0;
+    WallTime attempted;
+    Piece text;
+    Piece host;
     std::uint16_t attempts = 0;
     std::uint16_t code = 0;
+    smtp::EnhancedCode enhanced;
     Status status = Status::open;
+    bool delay_told = false;
+    bool ours = false;
   };
-  [[nodiscard]] View text(const Entry& entry) const {
-    return View{texts_}.substr(entry.text_offset, entry.text_length);
-  }
-  void keep_text(Entry& entry, View text);
+  [[nodiscard]] View words(Piece piece) const { return View{texts_}.substr(piece.offset, piece.length); }
+  [[nodiscard]] bool alike(const Entry& a, const Entry& b) const;
+  [[nodiscard]] std::optional<Piece> find(View text) const;
+  Piece keep(View text);
   void compact();
+  Entry take_entry(Decoder&);
+  Entry take_first_entry(Decoder&);  // of the form before this one
+  Entry take_common(Decoder&);
 
   std::vector<Entry> entries_;
   std::string texts_;
@@ -149,6 +174,8 @@ struct Outcome {
   std::uint16_t code = 0;       // the peer's reply code; 0: our own finding (no connection, timeout, expiry)
   smtp::EnhancedCode enhanced;  // the peer's, or ours
   View text;                    // the peer's words, or ours: raw octets, to be escaped where they are shown
+  bool ours = false;            // with a code: nevertheless no peer said it
+  bool dsn_passed_on = false;   // delivered: the peer knows DSN and was given the parameters; telling is its duty now
 };
 
 // The way of an arriving content into memory and disk. Implemented by spool, filled by receive, bound by core.

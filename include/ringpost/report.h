@@ -1,12 +1,13 @@
-// What people and machines see: one JSON line per event. Events of one core go to one EventLog; every core appends to
-// the same file (O_APPEND, whole lines in one write), through the ring: a slow or full event disk never blocks mail,
-// lines that do not fit are dropped and counted.
+// What people and machines see: one JSON line per event, and the words of a DSN. Events of one core go to one EventLog;
+// every core appends to the same file (O_APPEND, whole lines in one write), through the ring: a slow or full event disk
+// never blocks mail, lines that do not fit are dropped and counted.
 //
 // Thread: its core's.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "ringpost/base/address.h"
@@ -27,6 +28,7 @@ enum class EventType : std::uint8_t {
   transient_failure,  // "transient_failure": one recipient, will be tried again
   failure,            // "failure": one recipient, refused for good or expired
   refusal,            // "refusal": we refused a client's command or content
+  bounce,             // "bounce": a DSN about `id` was queued (`report`), or is not to be sent (text says why)
   removal,            // "removal": an operator removed one recipient
   start,              // "start": every core accepts; text: version, cores, messages recovered
   stop,               // "stop": the process drains
@@ -52,6 +54,7 @@ struct Event {
   std::uint32_t recipients = 0;  // reception
   Duration took{-1};             // delivery: of the attempt; negative: none
   Duration queued{-1};           // since acceptance; negative: none
+  SpoolId report{};              // bounce: the DSN's own id
 };
 
 // Writes one JSON object in a line, appended to a string: the writer behind events and the control socket's answers.
@@ -79,6 +82,55 @@ class JsonLine {
 // Appends one line with its LF; keys in a fixed order, absent ones left out; at most kEventLine octets; always valid
 // JSON in ASCII with octets that are no UTF-8 shown as \u00XX of the octet.
 void write_event(std::string& out, const Event&, WallTime at, CoreId core);
+
+// ---- Delivery status notifications (RFC 3464 in RFC 6522)
+
+inline constexpr std::size_t kDsnRecipients = 1000;     // in one DSN; further ones get another
+inline constexpr std::size_t kDsnHeader = 64 * 1024;    // octets returned of a header section, cut at a field's end
+inline constexpr std::size_t kDsnRecipientsShown = 50;  // in the part for people; the part for machines has all
+
+enum class DsnAction : std::uint8_t { failed, delayed, relayed };  // RFC 3464 2.3.3
+
+// What became of one recipient. Texts are octets of peers: the writer makes them harmless.
+struct DsnRecipient {
+  View forward_path{};
+  View orcpt{};  // as the client wrote it (type;xtext); empty: none
+  DsnAction action = DsnAction::failed;
+  smtp::EnhancedCode status{};  // its class is made to agree with the action
+  std::uint16_t code = 0;       // the last reply's; 0: none
+  View text{};                  // its words without the code, or our finding
+  bool ours = false;            // the words are ours though there is a code
+  View host{};                  // who said so: a name or an address literal; empty: nobody
+  std::uint32_t attempts = 0;
+  WallTime attempted{};    // the last time; zero: never
+  WallTime retry_until{};  // delayed
+};
+
+// One DSN about one message. All views live for the call.
+struct Dsn {
+  SpoolId id{};     // its own
+  SpoolId about{};  // the original's
+  View hostname{};
+  View from_name{};            // display name of the sender
+  View to{};                   // whom it is for
+  bool to_postmaster = false;  // the original has no sender: our own postmaster is told
+  WallTime now{};
+  const message::Envelope* original = nullptr;
+  std::span<const DsnRecipient> recipients{};  // at least one, at most kDsnRecipients
+  View content{};  // of the original, our trace line first: its beginning, with the header section as far as kDsnHeader
+  bool return_content = false;  // `content` is all of it, and is to be returned whole
+  std::uint64_t salt = 0;       // random: nobody can have written a content that holds the boundary
+};
+
+// What the envelope of a DSN must say of it.
+struct DsnForm {
+  bool eight_bit = false;  // BODY=8BITMIME
+  bool smtputf8 = false;   // its own header section holds an address that is not ASCII (RFC 6531)
+};
+
+// Replaces `out` by the whole DSN, header section and body. RFC 6533 parts where an address is not ASCII or the
+// original was SMTPUTF8. A content with lines over 998 octets or NULs is returned by its header section only.
+DsnForm write_dsn(std::string& out, const Dsn&);
 
 struct Statistics {
   std::uint64_t written = 0;

@@ -3,6 +3,7 @@
 //
 //   receive fills a Message ── commit ──> record in the open batch ── one durable write ──> Commit completes ──> 250
 //   deliver settles recipients ── save ──> state record in the open batch (within kCommitInterval)
+//   a message about another one ── commit_beside ──> its record and the other's state, in one batch or in none
 //
 // One batch is in flight per log; the next one collects meanwhile. Outcomes go to the log that holds the message. A
 // core may own several logs: its own, which takes new messages, and adopted ones (of cores that are no more).
@@ -149,7 +150,7 @@ struct Statistics {
 class Spool {
  public:
   // Called for each live message while open() reads the logs, in the order of their acceptance. A message with no open
-  // recipient has failed ones only: it waits for an operator.
+  // recipient has some whose sender is still to be told.
   using OnMessage = std::function<void(SpoolId, const message::Envelope&, const message::State&)>;
 
   // Locks the directory (one process per spool: the caller of core 0 does that once, see lock()), recovers the logs
@@ -167,6 +168,16 @@ class Spool {
   // or the spool has stopped.
   void commit(Message&, Commit&);
 
+  // ---- a message about another one (a DSN), which must come into being together with the state that it tells of
+  // As begin(), with an id of the log that holds `original`: only what lies in one log can lie in one batch. It may use
+  // the room that begin() keeps free of new mail, so that a full spool can end what fails. Null: try later.
+  Message* begin_beside(const Message& original);
+  // commit() of `made`, which came from begin_beside(changed), and save() of `changed` as one group: after a crash both
+  // are there, or neither. Completes with `made`. Failure: neither was written; the caller puts the state of `changed`
+  // right and saves it. Until the group is taken up (a large content is made durable first), saves of `changed` wait
+  // for it, so that its state never stands alone.
+  void commit_beside(Message& made, Message& changed, Commit&);
+
   // ---- dispatch and inspection
   enum class Want { envelope, content };  // envelope: enough to show or to settle; content: to deliver
   void load(SpoolId, Want, Load&);
@@ -174,8 +185,8 @@ class Spool {
   [[nodiscard]] bool warm(SpoolId) const;
 
   // ---- settle
-  // Writes the message's state as it is now: a state record that replaces the one before, or, when no recipient is open
-  // or failed, the record that ends it. Durable within kCommitInterval plus one write. `commit` may be null.
+  // Writes the message's state as it is now: a state record that replaces the one before, or, when the state has ended,
+  // the record that ends it. Durable within kCommitInterval plus one write. `commit` may be null.
   void save(Message&, Commit* commit);
 
   // Ends a message by its id alone, whatever its recipients' state and also when it is damaged: an operator's remove.

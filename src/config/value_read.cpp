@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "reader.h"
+#include "ringpost/smtp.h"
 #include "units.h"
 
 namespace ringpost::config {
@@ -64,6 +65,12 @@ Wrong read_reply(View text) {
   return std::nullopt;
 }
 
+Wrong read_mailbox(View text) {
+  if (text.empty()) return std::nullopt;
+  const auto address = smtp::parse_mailbox(text);
+  return address && !address->utf8 ? Wrong{} : quoted(text) + " is no mail address in ASCII";
+}
+
 Wrong read(const Node& node, const About& about, std::string& to) {
   if (node.kind != Node::Kind::text) return unfit(node);
   if (about.needs_some && node.text.empty()) return "is empty";
@@ -81,6 +88,9 @@ Wrong read(const Node& node, const About& about, std::string& to) {
       break;
     case Form::reply:
       wrong = read_reply(node.text);
+      break;
+    case Form::mailbox:
+      wrong = read_mailbox(node.text);
       break;
     case Form::domain:
       break;
@@ -206,6 +216,8 @@ std::string example(const std::string&, Form form) {
       return "a domain such as \"example.net\" or \"*.example.net\", or \"*\"";
     case Form::reply:
       return "a text of at most " + std::to_string(kMaxBanner) + " printable characters";
+    case Form::mailbox:
+      return "an address such as \"postmaster@example.net\"";
   }
   return "a text";
 }

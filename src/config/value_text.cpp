@@ -71,6 +71,8 @@ std::string type_name(const std::string&, Form form) {
       return "domain";
     case Form::reply:
       return "text";
+    case Form::mailbox:
+      return "mail address";
   }
   return "text";
 }

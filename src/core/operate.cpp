@@ -26,6 +26,10 @@ View status_word(Status status) {
       return "failed";
     case Status::removed:
       return "removed";
+    case Status::bounced:
+      return "bounced";
+    case Status::relayed:
+      return "relayed";
   }
   return "unknown";
 }

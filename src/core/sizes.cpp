@@ -18,6 +18,7 @@ namespace {
 using config::MemoryLine;
 
 constexpr std::uint64_t kIndexOctets = 64;        // a queued message in the spool's index, at the most
+constexpr std::uint64_t kIndexSpare = 63;         // 1/64 of the sum
 constexpr std::uint64_t kMessageObject = 2048;    // a Message in memory without its content: envelope, state, trace
 constexpr std::uint64_t kOperationSlot = 32;      // the ring's table of operations in flight
 constexpr unsigned kOperationsOfPeer = 3;         // a session or connection: receive, send, and one of files
@@ -90,7 +91,8 @@ spool::Options spool_options(const config::Config& config) {
   options.segment_size = config.spool.segment_size;
   options.reserve = config.spool.reserve;
   options.body_chunks = sizes.body_chunks;
-  options.messages = static_cast<std::size_t>(sizes.queue_messages);
+  // What the spool keeps free of new mail for the DSNs of what is in it comes on top.
+  options.messages = static_cast<std::size_t>(sizes.queue_messages + sizes.queue_messages / kIndexSpare + 1);
   options.in_memory = sizes.in_memory;
   return options;
 }

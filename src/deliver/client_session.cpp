@@ -183,7 +183,10 @@ void ClientSession::Parts::settle(Transaction& t, std::size_t position, const me
   CHECK(t.fates[position] != Transaction::Fate::settled);
   t.fates[position] = Transaction::Fate::settled;
   ++t.settled;
-  talk.outcome(*t.job, t.job->recipients[position], outcome);
+  message::Outcome told = outcome;
+  // RFC 3461 5.2.1: the parameters went with the envelope wherever DSN is offered.
+  told.dsn_passed_on = outcome.kind == message::Outcome::Kind::delivered && capabilities.dsn;
+  talk.outcome(*t.job, t.job->recipients[position], told);
 }
 
 void ClientSession::Parts::settle_all(Transaction& t, const message::Outcome& outcome) {

@@ -114,17 +114,17 @@ void ClientSession::Parts::refuse_unfit(Transaction& t) {
   using message::Outcome;
   // RFC 1870 6.1: a message larger than the limit need not be tried.
   if (capabilities.size && capabilities.size_limit > 0 && t.content_size > capabilities.size_limit)
-    return settle_all(t, {Outcome::Kind::never, 552, {5, 3, 4}, "message is larger than the host takes"});
+    return settle_all(t, {Outcome::Kind::never, 552, {5, 3, 4}, "message is larger than the host takes", true});
   const message::Envelope& envelope = *t.job->envelope;
   if (!envelope.smtputf8 || capabilities.smtputf8) return;
   // RFC 6531 3.2: what needs SMTPUTF8 must not go where it is not offered.
   if (has_utf8(envelope.reverse_path()))
-    return settle_all(t, {Outcome::Kind::never, 553, {5, 6, 7}, "host does not offer SMTPUTF8: sender address"});
+    return settle_all(t, {Outcome::Kind::never, 553, {5, 6, 7}, "host does not offer SMTPUTF8: sender address", true});
   if (t.job->facts->eight_bit_header)
-    return settle_all(t, {Outcome::Kind::never, 550, {5, 6, 9}, "host does not offer SMTPUTF8: header section"});
+    return settle_all(t, {Outcome::Kind::never, 550, {5, 6, 9}, "host does not offer SMTPUTF8: header section", true});
   for (std::size_t i = 0; i < t.fates.size(); ++i)
     if (has_utf8(envelope.recipient(t.job->recipients[i]).forward_path))
-      settle(t, i, {Outcome::Kind::never, 553, {5, 6, 7}, "host does not offer SMTPUTF8: recipient address"});
+      settle(t, i, {Outcome::Kind::never, 553, {5, 6, 7}, "host does not offer SMTPUTF8: recipient address", true});
 }
 
 // ---- the envelope

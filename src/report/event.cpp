@@ -22,6 +22,8 @@ View name_of(EventType type) {
       return "failure";
     case EventType::refusal:
       return "refusal";
+    case EventType::bounce:
+      return "bounce";
     case EventType::removal:
       return "removal";
     case EventType::start:
@@ -41,15 +43,18 @@ void address(JsonLine& json, View key, const SocketAddress& at) {
   if (at.known()) json.text(key, at.write(room));
 }
 
+void identity(JsonLine& json, View key, SpoolId id) {
+  if (id.value == 0) return;
+  const auto letters = id.letters();
+  json.text(key, View{letters.data(), letters.size()});
+}
+
 }  // namespace
 
 void write_event(std::string& out, const Event& event, WallTime at, CoreId core) {
   JsonLine json(out);
   json.time("time", at).text("type", name_of(event.type));
-  if (event.id.value != 0) {
-    const auto letters = event.id.letters();
-    json.text("id", View{letters.data(), letters.size()});
-  }
+  identity(json, "id", event.id);
   if (event.has_from || !event.from.empty()) json.text("from", event.from, kPathShown);
   if (!event.to.empty()) json.text("to", event.to, kPathShown);
   address(json, "peer", event.peer);
@@ -66,6 +71,7 @@ void write_event(std::string& out, const Event& event, WallTime at, CoreId core)
   if (event.recipients != 0) json.number("recipients", std::uint64_t{event.recipients});
   if (event.took >= Duration{0}) json.seconds("took", event.took);
   if (event.queued >= Duration{0}) json.seconds("queued", event.queued);
+  identity(json, "report", event.report);
   json.number("core", std::uint64_t{core.value}).end();
   out.push_back('\n');
 }

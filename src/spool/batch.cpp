@@ -14,7 +14,7 @@ Batch::Batch(std::size_t limit)
 
 char* Batch::add(const RecordHead& head, std::uint64_t secret, const Effect& effect) {
   const std::size_t total = head.total();
-  if (!fits(total)) return nullptr;
+  if (!fits(round_up(total, kRecordAlign), 1)) return nullptr;
   char* at = buffer_ + used_;
   put_record_head(at, head, secret);
   const std::size_t padded = round_up(total, kRecordAlign);

@@ -34,8 +34,9 @@ class Batch {
   char* add(const RecordHead& head, std::uint64_t secret, const Effect& effect);
   void wait(Commit& commit) { waits.push_back(commit); }
   [[nodiscard]] bool empty() const { return effects.empty(); }
-  [[nodiscard]] bool fits(std::size_t record) const {
-    return used_ + round_up(record, kRecordAlign) <= limit_ && effects.size() < kMostRecords;
+  // So many more, together `octets` with their gaps.
+  [[nodiscard]] bool fits(std::size_t octets, std::size_t records) const {
+    return used_ + octets <= limit_ && effects.size() + records <= kMostRecords;
   }
   [[nodiscard]] std::size_t used() const { return used_; }
   [[nodiscard]] std::size_t padded() const { return round_up(used_, kBlock); }

@@ -48,7 +48,8 @@ HeaderState get_copy(View copy, SegmentHeader& header) {
   if (all_zero(copy)) return HeaderState::zero;
   if (copy.substr(0, kSegmentMagic.size()) != kSegmentMagic) return HeaderState::bad;
   if (get<std::uint32_t>(copy, kHeaderChecksumAt) != crc32c(copy.substr(0, kHeaderChecksumAt))) return HeaderState::bad;
-  if (get<std::uint32_t>(copy, kHeaderVersionAt) != kFormatVersion) return HeaderState::foreign;
+  const auto version = get<std::uint32_t>(copy, kHeaderVersionAt);
+  if (version < kFirstFormatVersion || version > kFormatVersion) return HeaderState::foreign;
   header.log = get<std::uint32_t>(copy, 12);
   header.number = get<std::uint64_t>(copy, 16);
   header.life = get<std::uint64_t>(copy, 24);

@@ -14,7 +14,8 @@
 
 namespace ringpost::spool {
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFirstFormatVersion = 1;  // still read: it knew fewer states of a recipient
+inline constexpr std::uint32_t kFormatVersion = 2;
 
 // ---- segment
 

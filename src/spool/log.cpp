@@ -41,19 +41,51 @@ void Log::put_message(Resident& resident) {
 
 void Log::put_state(Resident& resident, Commit* commit) {
   if (commit != nullptr) resident.waits.push_back(*commit);
-  if (resident.Link<WaitingTag>::linked()) return;  // it will be written as it is then
+  // It will be written as it is then.
+  if (resident.Link<WaitingTag>::linked() || resident.group != nullptr) return;
   if (!waiting_.empty() || !add_state(resident)) wait_for_room(resident, true);
+}
+
+// Its waits go on with the group that it has joined.
+void Log::leave_waiting(Resident& changed) {
+  if (!changed.Link<WaitingTag>::linked()) return;
+  changed.Link<WaitingTag>::unlink();
+  changed.release();
 }
 
 void Log::put_end(SpoolId id) {
   // Without a Message there is nothing to wait with: room for a head is found in the next batch at the latest, since an
   // operator's command comes alone.
   if (Entry* entry = store_.ledger.index().find(id); entry != nullptr) entry->ending = 1;
-  if (!add_end(id, nullptr)) discards_.push_back(id);
+  if (!add_end(id)) discards_.push_back(id);
 }
 
 // True also when the message can never be taken: then it has failed already.
 bool Log::add_message(Resident& resident) {
+  RecordHead head = encode_message(resident);
+  RecordHead state;
+  std::size_t octets = round_up(head.total(), kRecordAlign);
+  std::size_t records = 1;
+  if (resident.beside != nullptr) {
+    state = encode_state(*resident.beside);
+    octets += round_up(state.total(), kRecordAlign);
+    ++records;
+  }
+  if (kBatchHead + octets > store_.batch_limit()) {
+    store_.fail_commits(resident, EMSGSIZE, "spool: the envelope is too large to be kept");
+    return true;
+  }
+  if (!open_->fits(octets, records)) return false;
+  write_message(resident, head);
+  if (resident.beside != nullptr) {
+    write_state(*resident.beside, state);
+    resident.part();
+  }
+  added(true);
+  return true;
+}
+
+RecordHead Log::encode_message(const Resident& resident) {
   std::string& meta = store_.scratch;
   meta.assign(kMessageMeta, '\0');
   resident.envelope.encode(meta);
@@ -65,16 +97,16 @@ bool Log::add_message(Resident& resident) {
   meta += resident.trace;
   put_message_meta(meta.data(), parts);
 
-  const std::uint64_t content = resident.large ? 0 : resident.gathered();
-  if (kBatchHead + kRecordHead + meta.size() + content + kRecordAlign > store_.batch_limit()) {
-    store_.fail_commits(resident, EMSGSIZE, "spool: the envelope is too large to be kept");
-    return true;
-  }
   RecordHead head{.kind = resident.large ? RecordKind::large : RecordKind::message, .id = resident.id};
-  head.sequence = open_->sequence;
   head.meta = static_cast<std::uint32_t>(meta.size());
-  head.size = static_cast<std::uint32_t>(meta.size() + content);
-  if (!open_->fits(head.total())) return false;
+  head.size = static_cast<std::uint32_t>(meta.size() + (resident.large ? 0 : resident.gathered()));
+  return head;
+}
+
+void Log::write_message(Resident& resident, RecordHead head) {
+  const std::string& meta = store_.scratch;
+  const std::uint64_t content = resident.large ? 0 : resident.gathered();
+  head.sequence = open_->sequence;
   head.meta_crc = crc32c(meta);
   head.content_crc = resident.content_crc;
   if (!resident.large)
@@ -88,6 +120,7 @@ bool Log::add_message(Resident& resident) {
                          .any_open = resident.state.count(message::Status::open) > 0,
                          .id = resident.id,
                          .message = &resident});
+  CHECK(to != nullptr);
   to += meta.copy(to, meta.size());
   for (std::uint64_t at = 0; at < content;) {
     const View piece = resident.chunks.piece(store_.chunks, at);
@@ -95,46 +128,56 @@ bool Log::add_message(Resident& resident) {
     at += piece.size();
   }
   while (!resident.waits.empty()) open_->wait(resident.waits.pop_front());
-  added(true);
-  return true;
 }
 
 bool Log::add_state(Resident& resident) {
-  const bool any_open = resident.state.count(message::Status::open) > 0;
-  if (!any_open && resident.state.count(message::Status::failed) == 0) {
-    if (!add_end(resident.id, &resident)) return false;
-  } else {
-    std::string& meta = store_.scratch;
-    meta.clear();
-    resident.state.encode(meta);
-    if (kBatchHead + kRecordHead + meta.size() + kRecordAlign > store_.batch_limit()) {
-      // Thousands of recipients, each with a long text of its own: where they stand matters more than the words.
-      message::State bare;
-      bare.reset(resident.state.size(), {});
-      for (std::size_t i = 0; i < resident.state.size(); ++i) {
-        message::RecipientState one = resident.state.at(i);
-        one.text = {};
-        bare.set(i, one);
-      }
-      meta.clear();
-      bare.encode(meta);
-    }
-    RecordHead head{.kind = RecordKind::state, .id = resident.id, .sequence = open_->sequence};
-    head.meta = head.size = static_cast<std::uint32_t>(meta.size());
-    head.meta_crc = crc32c(meta);
-    char* to =
-        open_->add(head, secret, {.kind = head.kind, .any_open = any_open, .id = resident.id, .message = &resident});
-    if (to == nullptr) return false;
-    meta.copy(to, meta.size());
-  }
-  while (!resident.waits.empty()) open_->wait(resident.waits.pop_front());
+  const RecordHead head = encode_state(resident);
+  if (!open_->fits(round_up(head.total(), kRecordAlign), 1)) return false;
+  write_state(resident, head);
   added(false);
   return true;
 }
 
-bool Log::add_end(SpoolId id, Resident* resident) {
+// Of the state as it is now, or of the end of the message.
+RecordHead Log::encode_state(const Resident& resident) {
+  std::string& meta = store_.scratch_state;
+  meta.clear();
+  if (resident.state.ended()) return {.kind = RecordKind::end, .id = resident.id};
+  resident.state.encode(meta);
+  if (kBatchHead + kRecordHead + meta.size() + kRecordAlign > store_.batch_limit()) {
+    // Thousands of recipients, each with a long text of its own: where they stand matters more than the words.
+    message::State bare;
+    bare.reset(resident.state.size(), {});
+    for (std::size_t i = 0; i < resident.state.size(); ++i) {
+      message::RecipientState one = resident.state.at(i);
+      one.text = one.host = {};
+      one.attempted = {};
+      bare.set(i, one);
+    }
+    meta.clear();
+    bare.encode(meta);
+  }
+  RecordHead head{.kind = RecordKind::state, .id = resident.id};
+  head.meta = head.size = static_cast<std::uint32_t>(meta.size());
+  return head;
+}
+
+void Log::write_state(Resident& resident, RecordHead head) {
+  const std::string& meta = store_.scratch_state;
+  head.sequence = open_->sequence;
+  head.meta_crc = crc32c(meta);
+  const bool any_open = resident.state.count(message::Status::open) > 0;
+  char* to = open_->add(head, secret, {.kind = head.kind, .any_open = any_open, .id = head.id, .message = &resident});
+  CHECK(to != nullptr);
+  meta.copy(to, meta.size());
+  if (head.kind == RecordKind::end)
+    if (Entry* entry = store_.ledger.index().find(head.id); entry != nullptr) entry->ending = 1;
+  while (!resident.waits.empty()) open_->wait(resident.waits.pop_front());
+}
+
+bool Log::add_end(SpoolId id) {
   const RecordHead head{.kind = RecordKind::end, .id = id, .sequence = open_->sequence};
-  if (open_->add(head, secret, {.kind = head.kind, .id = id, .message = resident}) == nullptr) return false;
+  if (open_->add(head, secret, {.kind = head.kind, .id = id}) == nullptr) return false;
   if (Entry* entry = store_.ledger.index().find(id); entry != nullptr) entry->ending = 1;
   added(false);
   return true;
@@ -157,7 +200,7 @@ void Log::wait_for_room(Resident& resident, bool save) {
 }
 
 void Log::take_up_waiting() {
-  while (!discards_.empty() && add_end(discards_.back(), nullptr)) discards_.pop_back();
+  while (!discards_.empty() && add_end(discards_.back())) discards_.pop_back();
   while (!waiting_.empty()) {
     Resident& resident = waiting_.pop_front();
     if (!(resident.save_waits ? add_state(resident) : add_message(resident))) {

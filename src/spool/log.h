@@ -28,8 +28,9 @@ class Log {
   ~Log();
 
   // ---- records; each is taken up, at the latest when the batch in flight is durable
-  void put_message(Resident& resident);                // its waits complete with it
+  void put_message(Resident& resident);                // with the state of the one beside; its waits complete with it
   void put_state(Resident& resident, Commit* commit);  // or its end, by what its state says
+  void leave_waiting(Resident& changed);               // its state goes with the message that it has joined
   void put_end(SpoolId id);                            // of a message that may not be in memory
 
   // A new id. Never one that was given before.
@@ -67,7 +68,11 @@ class Log {
  private:
   bool add_message(Resident& resident);
   bool add_state(Resident& resident);
-  bool add_end(SpoolId id, Resident* resident);
+  bool add_end(SpoolId id);
+  RecordHead encode_message(const Resident& resident);
+  RecordHead encode_state(const Resident& resident);
+  void write_message(Resident& resident, RecordHead head);
+  void write_state(Resident& resident, RecordHead head);
   void added(bool urgent);
   void wait_for_room(Resident& resident, bool save);
   void take_up_waiting();

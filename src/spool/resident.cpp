@@ -1,6 +1,8 @@
 // Holding, releasing, gathering.
 #include "spool/resident.h"
 
+#include <utility>
+
 #include "spool/spill.h"
 #include "spool/store.h"
 
@@ -35,6 +37,7 @@ void Resident::let_go() {
 }
 
 void Resident::reset() {
+  CHECK(beside == nullptr && group == nullptr);
   id = {};
   envelope.clear();
   facts = {};
@@ -54,6 +57,20 @@ void Resident::reset() {
   sink_ = BodySink::State::ok;
   drained_owner_ = nullptr;
   drained_ = nullptr;
+}
+
+void Resident::join(Resident& changed) {
+  CHECK(beside == nullptr && changed.group == nullptr);
+  changed.hold();
+  beside = &changed;
+  changed.group = this;
+}
+
+void Resident::part() {
+  if (beside == nullptr) return;
+  Resident& changed = *std::exchange(beside, nullptr);
+  changed.group = nullptr;
+  changed.release();
 }
 
 void Resident::on_drained(void* owner, void (*drained)(void* owner)) {

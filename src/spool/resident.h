@@ -39,6 +39,8 @@ class Resident final : public Message, public message::BodySink, public Link<Wai
   void let_go();  // what release() does
   // Ready for its next life.
   void reset();
+  void join(Resident& changed);  // they are a group from here on
+  void part();                   // no more; lets go of the other
   [[nodiscard]] std::uint64_t gathered() const { return gathered_; }
   [[nodiscard]] bool sink_failed() const { return sink_ == State::failed; }
 
@@ -53,6 +55,8 @@ class Resident final : public Message, public message::BodySink, public Link<Wai
   ChunkRow chunks;
   std::unique_ptr<Spill> spill;  // while a large content arrives
   List<Commit, Commit> waits;    // for the log to take it up
+  Resident* beside = nullptr;    // committing: whose state goes into the same batch; held
+  Resident* group = nullptr;     // the message whose `beside` this is: its state waits for that one's record
 
  private:
   [[nodiscard]] State push_to_spill();

@@ -40,6 +40,23 @@ void Spool::commit(Message& message, Commit& commit) {
   parts_->store.commit(resident_of(message), commit);
 }
 
+Message* Spool::begin_beside(const Message& original) {
+  Store& store = parts_->store;
+  Log& log = *store.log_of(original.id);
+  if (store.refuses_beside(log)) return nullptr;
+  Resident* resident = store.residents.take();
+  if (resident == nullptr) return nullptr;
+  ++store.drafts;
+  resident->id = log.next_id();
+  resident->content = resident;
+  return resident;
+}
+
+void Spool::commit_beside(Message& made, Message& changed, Commit& commit) {
+  commit.message_ = &made;
+  parts_->store.commit_beside(resident_of(made), resident_of(changed), commit);
+}
+
 void Spool::load(SpoolId id, Want want, Load& load) { parts_->store.loader.load(id, want == Want::content, load); }
 
 bool Spool::warm(SpoolId id) const {

@@ -114,11 +114,20 @@ Refusal Store::refusal() {
 
 Refusal Store::refusal_now() const {
   if (stopped_) return Refusal::stopped;
-  if (ledger.index().size() + drafts >= ledger.index().capacity()) return Refusal::queue_full;
+  const std::size_t capacity = ledger.index().capacity();
+  const std::size_t kept = std::min(kIndexReserveMost, capacity / kIndexReserve);
+  if (ledger.index().size() + drafts >= capacity - kept) return Refusal::queue_full;
   if (residents.free() <= options.in_memory / kPoolReserve || chunks.free() <= chunks.total() / kPoolReserve)
     return Refusal::memory_full;
   if (disk_full()) return Refusal::disk_full;
   return Refusal::none;
+}
+
+// Half of what new mail leaves of the pools; the other half is for deliveries.
+bool Store::refuses_beside(const Log& log) const {
+  return stopped_ || ledger.index().size() + drafts >= ledger.index().capacity() ||
+         residents.free() <= options.in_memory / kPoolReserve / 2 ||
+         chunks.free() <= chunks.total() / kPoolReserve / 2 || !room_for_message(log);
 }
 
 Log* Store::log_of(SpoolId id) const {
@@ -148,6 +157,13 @@ void Store::commit(Resident& resident, Commit& commit) {
   resident.spill->finish();
 }
 
+void Store::commit_beside(Resident& made, Resident& changed, Commit& its) {
+  CHECK(changed.stage == Resident::Stage::live && made.id.log() == changed.id.log());
+  made.join(changed);
+  log_of(made.id)->leave_waiting(changed);  // a state that waits for room must not go without the message
+  commit(made, its);
+}
+
 void Store::save(Resident& resident, Commit* commit) {
   CHECK(resident.stage == Resident::Stage::live || resident.stage == Resident::Stage::ended);
   if (!stopped_) return log_of(resident.id)->put_state(resident, commit);
@@ -162,6 +178,9 @@ bool Store::takes_outcomes() const {
 
 void Store::fail_commits(Resident& resident, int code, View text) {
   if (resident.large && !stopped_) large.remove(resident.id);
+  // The saves that waited for the group have nothing to wait for when the spool has stopped; else the owner saves anew.
+  if (stopped_ && resident.beside != nullptr) fail_waits(*resident.beside, failure_);
+  resident.part();
   resident.stage = Resident::Stage::ended;
   --drafts;
   fail_waits(resident, {code, std::string{text}});

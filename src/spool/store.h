@@ -23,6 +23,9 @@ inline constexpr std::size_t kSparesWanted = 2;  // segments ready: one for mail
 inline constexpr std::size_t kSparesKept = 4;    // recycled ones beyond are deleted
 inline constexpr std::size_t kPoolReserve = 16;  // 1/16 of messages and chunks is kept from new mail, for deliveries
 inline constexpr std::size_t kSpillBelow = 8;    // below 1/8 of free chunks contents spill early
+// Entries of the index kept from new mail: without one for its DSN, a spool full of mail that fails would stay full.
+inline constexpr std::size_t kIndexReserve = 64;  // 1/64 of them
+inline constexpr std::size_t kIndexReserveMost = 1024;
 
 class Store {
  public:
@@ -42,9 +45,12 @@ class Store {
   // ---- asked by the face
   [[nodiscard]] Refusal refusal();
   [[nodiscard]] Refusal refusal_now() const;
+  // The same for a message that goes into `log` beside the state of another.
+  [[nodiscard]] bool refuses_beside(const Log& log) const;
   [[nodiscard]] Log* log_of(SpoolId id) const;
   [[nodiscard]] bool room_for_message(const Log& log) const;
   void commit(Resident& resident, Commit& commit);
+  void commit_beside(Resident& made, Resident& changed, Commit& commit);
   void save(Resident& resident, Commit* commit);
   [[nodiscard]] bool takes_outcomes() const;
   void fail_commits(Resident& resident, int code, View text);  // its message does not come to be
@@ -72,9 +78,10 @@ class Store {
   Log* own = nullptr;
   ring::File large_directory;
   Statistics statistics;
-  std::string scratch;     // encodings on their way into a batch
-  std::size_t drafts = 0;  // begun, not in the index yet
-  std::size_t spills = 0;  // in flight
+  std::string scratch;        // encodings on their way into a batch: of a message's meta part
+  std::string scratch_state;  // and of a state
+  std::size_t drafts = 0;     // begun, not in the index yet
+  std::size_t spills = 0;     // in flight
   void* failure_owner = nullptr;
   void (*on_failure)(void*, const Error&) = nullptr;
   void* relief_owner = nullptr;

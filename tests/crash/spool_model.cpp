@@ -11,7 +11,7 @@ Model::Version Model::version_of(const message::State& state) {
   Version version;
   for (std::size_t i = 0; i < state.size(); ++i)
     version.recipients.emplace_back(state.at(i).status, state.at(i).attempts);
-  version.over = state.count(message::Status::open) == 0 && state.count(message::Status::failed) == 0;
+  version.over = state.ended();
   return version;
 }
 
@@ -36,7 +36,31 @@ void Model::saved(SpoolId id, std::size_t version) {
   kept.durable = std::max(kept.durable, version);
 }
 
+// Before judge() forgets which versions there were.
+void Model::judge_groups(const Scene& scene) const {
+  for (const auto& [id, group] : groups_) {
+    const auto made = kept_.find(id);
+    const auto changed = kept_.find(group.changed);
+    if (made == kept_.end() || changed == kept_.end()) continue;  // over before the last crash
+    const auto over = [](const Version& version) { return version.over; };
+    const bool made_over = std::ranges::any_of(made->second.versions, over);
+    const auto found = scene.found.find(group.changed);
+    std::size_t at = changed->second.versions.size();  // gone: an end that was asked for behind all others
+    if (found != scene.found.end()) {
+      Version is;
+      for (const auto& one : found->second.state) is.recipients.emplace_back(one.status, one.attempts);
+      at = static_cast<std::size_t>(std::ranges::find(changed->second.versions, is) - changed->second.versions.begin());
+    }
+    const bool told = at >= group.version;
+    const bool there = scene.found.contains(id);
+    if (told && !there && !made_over) FAIL_CHECK("a state without the message of its group: " << id.text());
+    if (!told && there) FAIL_CHECK("a message without the state of its group: " << id.text());
+  }
+}
+
 void Model::judge(Scene& scene) {
+  judge_groups(scene);
+  groups_.clear();
   for (const auto& [id, found] : scene.found)
     if (!kept_.contains(id)) FAIL_CHECK("a phantom: " << id.text());
   for (auto at = kept_.begin(); at != kept_.end();) {

@@ -37,6 +37,9 @@ class Model {
   void refused(SpoolId id);  // its commit failed: it may not come back … unless the disk kept it after all
   std::size_t asked_to_save(SpoolId id, const Version& version);
   void saved(SpoolId id, std::size_t version);
+  // `made` was asked to come into being together with that version of `changed`: judge() wants both or neither.
+  void asked_together(SpoolId made, SpoolId changed, std::size_t version) { groups_[made] = {changed, version}; }
+  void never_together(SpoolId made) { groups_.erase(made); }
 
   // Compares with what the scene found at its last open and reads every content; afterwards the model is what was
   // found.
@@ -46,7 +49,14 @@ class Model {
   [[nodiscard]] bool empty() const { return kept_.empty(); }
 
  private:
+  struct Group {
+    SpoolId changed;
+    std::size_t version = 0;
+  };
+  void judge_groups(const Scene& scene) const;
+
   std::map<SpoolId, Kept> kept_;
+  std::map<SpoolId, Group> groups_;  // by the id of the message that was made
   std::set<SpoolId> used_;
 };
 

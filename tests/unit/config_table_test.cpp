@@ -35,6 +35,7 @@ const std::map<std::string, Samples> kSamples{
     {"host name", {"\"mail.example.org\"", {"5", "[\"a\"]", "\"a b\"", "\"a..b\"", "\"\"", "\"*\""}}},
     {"domain", {"\"example.org\"", {"5", "[\"a\"]", "\"a b\"", "\"a..b\"", "\"\"", "\"**\""}}},
     {"text", {"\"Hello\"", {"5", "[\"a\"]", "\"\\u0007\"", "\"\\r\\n\"", "\"" + std::string(201, 'a') + "\""}}},
+    {"mail address", {"\"pm@example.org\"", {"5", "[\"a@b\"]", "\"a\"", "\"a b@c\"", "\"a@b\\r\\n\""}}},
     {"address",
      {"\"192.0.2.7:2599\"", {"25", "\":25\"", "\"127.0.0.1\"", "\"localhost:25\"", "\"::1:25\"", "[\"127.0.0.1:1\"]"}}},
     {"address or list of addresses",

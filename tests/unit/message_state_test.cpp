@@ -26,6 +26,9 @@ bool same(const State& a, const State& b) {
     const RecipientState y = b.at(i);
     if (x.status != y.status || x.attempts != y.attempts || x.due != y.due || x.code != y.code || x.text != y.text)
       return false;
+    if (x.delay_told != y.delay_told || x.ours != y.ours || x.enhanced != y.enhanced || x.attempted != y.attempted ||
+        x.host != y.host)
+      return false;
   }
   return true;
 }
@@ -66,13 +69,18 @@ TEST_CASE("recipients alike cost as much as one") {
 
 TEST_CASE("neighbours that differ in one thing only are not taken for alike") {
   const RecipientState base{Status::open, 2, WallTime{1000}, 451, "later"};
-  for (int thing = 0; thing < 5; ++thing) {
+  for (int thing = 0; thing < 10; ++thing) {
     RecipientState other = base;
     if (thing == 0) other.status = Status::removed;
     if (thing == 1) other.attempts = 3;
     if (thing == 2) other.due = WallTime{1001};
     if (thing == 3) other.code = 452;
     if (thing == 4) other.text = "Later";
+    if (thing == 5) other.delay_told = true;
+    if (thing == 6) other.ours = true;
+    if (thing == 7) other.enhanced = {4, 7, 1};
+    if (thing == 8) other.attempted = WallTime{999};
+    if (thing == 9) other.host = "mx.example";
     State state;
     state.reset(3, {});
     state.set(0, base);
@@ -113,6 +121,45 @@ TEST_CASE("years of attempts do not gather old texts, and none is lost") {
   State back;
   REQUIRE(back.decode(encoded(state)));
   CHECK(same(state, back));
+}
+
+TEST_CASE("a state has ended when nobody waits for mail or for word of it") {
+  State state;
+  state.reset(3, {});
+  const auto with = [&](Status a, Status b, Status c) {
+    int index = 0;
+    for (const Status status : {a, b, c}) {
+      RecipientState one;
+      one.status = status;
+      state.set(static_cast<std::size_t>(index++), one);
+    }
+    return state.ended();
+  };
+  CHECK(with(Status::delivered, Status::bounced, Status::removed));
+  CHECK_FALSE(with(Status::delivered, Status::failed, Status::delivered));
+  CHECK_FALSE(with(Status::bounced, Status::bounced, Status::open));
+  CHECK_FALSE(with(Status::relayed, Status::delivered, Status::delivered));
+}
+
+TEST_CASE("the form of version 1 is still read") {
+  // Two recipients: one failed after 2 attempts with 550 "no", one open and due at 1 s.
+  const std::string old{
+      "\x01\x02"
+      "\x01\x02\x02\x00\xA6\x04\x02no"
+      "\x01\x00\x00\xD0\x0F\x00\x00",
+      18};
+  State state;
+  REQUIRE(state.decode(old));
+  REQUIRE(state.size() == 2);
+  CHECK(state.at(0).status == Status::failed);
+  CHECK(state.at(0).code == 550);
+  CHECK(state.at(0).text == "no");
+  CHECK_FALSE(state.at(0).enhanced.given());
+  CHECK(state.at(1).status == Status::open);
+  CHECK(state.at(1).due == WallTime{1000});
+  std::string newer = old;
+  newer[3] = 4;  // no such status then
+  CHECK_FALSE(state.decode(newer));
 }
 
 TEST_CASE("octets that are not exactly one state are refused") {

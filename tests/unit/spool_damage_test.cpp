@@ -179,7 +179,7 @@ TEST_CASE("a segment of another format version is refused in words, not read") {
   Full full;
   std::string image = full.scene.world.disk().contents(kFirst).substr(0, 2 * kBlock);
   for (const std::size_t copy : {std::size_t{0}, kBlock}) {
-    image[copy + 8] = 2;
+    image[copy + 8] = 3;
     const std::uint32_t crc = crc32c(View{image}.substr(copy, 96));
     image.replace(copy + 96, 4, reinterpret_cast<const char*>(&crc), 4);
   }
@@ -187,6 +187,18 @@ TEST_CASE("a segment of another format version is refused in words, not read") {
   const auto opened = full.scene.try_open();
   REQUIRE_FALSE(opened);
   CHECK(opened.error().text.find("another version") != std::string::npos);
+}
+
+TEST_CASE("a spool of the format before this one opens with all that it holds") {
+  Full full;
+  std::string image = full.scene.world.disk().contents(kFirst).substr(0, 2 * kBlock);
+  for (const std::size_t copy : {std::size_t{0}, kBlock}) {
+    image[copy + 8] = 1;
+    const std::uint32_t crc = crc32c(View{image}.substr(copy, 96));
+    image.replace(copy + 96, 4, reinterpret_cast<const char*>(&crc), 4);
+  }
+  full.scene.world.disk().damage(kFirst, 0, image);
+  CHECK(full.missing() == 0);
 }
 
 TEST_CASE("what the device cannot read at the tail is not cut: the spool does not open") {

@@ -73,7 +73,7 @@ Result<void> Scene::try_open() {
           one.recipients.emplace_back(envelope.recipient(i).forward_path);
         for (std::size_t i = 0; i < state.size(); ++i) {
           one.state.push_back(state.at(i));
-          one.state.back().text = {};
+          one.state.back().text = one.state.back().host = {};
         }
         order.push_back(id);
       },

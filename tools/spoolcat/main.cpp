@@ -60,6 +60,10 @@ View word_of(message::Status status) {
       return "failed";
     case message::Status::removed:
       return "removed";
+    case message::Status::bounced:
+      return "bounced";
+    case message::Status::relayed:
+      return "relayed";
   }
   return "unknown";
 }
@@ -72,6 +76,13 @@ ordered_json recipient_line(const message::Recipient& recipient, const message::
   if (state.status == message::Status::open) line["due"] = state.due.milliseconds;
   if (state.code != 0) line["code"] = state.code;
   if (!state.text.empty()) line["text"] = std::string{state.text};
+  if (state.enhanced.given()) {
+    char room[smtp::EnhancedCode::kTextLength];
+    line["enhanced"] = std::string{state.enhanced.write(room)};
+  }
+  if (!state.host.empty()) line["host"] = std::string{state.host};
+  if (state.attempted != WallTime{}) line["attempted"] = state.attempted.milliseconds;
+  if (state.delay_told) line["delay_told"] = true;
   return line;
 }
 
