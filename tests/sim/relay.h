@@ -31,6 +31,7 @@ class Relay {
   void lose_power(Survivors survivors);
 
   [[nodiscard]] core::Counts counts() const;  // over all cores; while running
+  [[nodiscard]] core::Core& core(unsigned number) { return *cores_.at(number); }
 
  private:
   void on_ended(std::size_t core, const Error* failure);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -115,7 +116,8 @@ class Server {
   int fault_from = 1;                      // how manieth time the stage is reached
   std::size_t recipients_most = SIZE_MAX;  // 452 4.5.3 after so many in one transaction
   bool knows_bdat = true;                  // false: offers CHUNKING, answers 502 and takes the octets for commands
-  bool opens_data_always = false;          // 354 although no recipient is left (RFC 2920 3.1)
+  std::map<std::string, std::string> rcpt_replies;  // by forward-path: said instead of 250
+  bool opens_data_always = false;                   // 354 although no recipient is left (RFC 2920 3.1)
 
   struct Message {
     std::string from;

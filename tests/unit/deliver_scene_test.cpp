@@ -226,6 +226,8 @@ std::string Server::mail(View line) {
 std::string Server::rcpt(View line) {
   if (!open_) return "503 5.5.1 MAIL first\r\n";
   if (now_.to.size() >= recipients_most) return "452 4.5.3 too many\r\n";
+  const auto planned = rcpt_replies.find(std::string(line.substr(9, line.find('>') - 9)));
+  if (planned != rcpt_replies.end()) return planned->second;
   const std::string out = reply(Stage::rcpt, "250 2.1.5 ok\r\n");
   if (out.starts_with("250 ")) now_.to.emplace_back(line.substr(9, line.find('>') - 9));
   return out;

@@ -19,6 +19,7 @@ namespace ringpost::deliver::test {
 class Site : public sim::ListenerEvents {
  public:
   std::function<void(Server&, int connection)> make = [](Server&, int) {};
+  std::function<bool(const Server&)> reads = [](const Server&) { return true; };  // false: that one reads no more
   int connections = 0;
   int open = 0;
   int most_open = 0;
@@ -28,6 +29,7 @@ class Site : public sim::ListenerEvents {
   void on_connection() override;
   [[nodiscard]] std::vector<Server::Message> messages() const;
   [[nodiscard]] std::vector<std::string> breaches() const;
+  [[nodiscard]] std::size_t commands(View prefix) const;  // that begin so, of all connections
   // Ends each connection, with a reset or in order.
   void hang_up(bool reset);
 

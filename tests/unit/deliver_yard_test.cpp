@@ -15,7 +15,7 @@ struct Site::Peer : sim::EndpointEvents, std::enable_shared_from_this<Site::Peer
   explicit Peer(Site& its) : site(its) {}
   void on_connected() override {}
   void on_readable() override {
-    if (over) return;
+    if (over || !site.reads(server)) return;
     const std::string got(end->readable());
     end->consume(got.size());
     to_send += server.take(got);
@@ -71,6 +71,13 @@ std::vector<std::string> Site::breaches() const {
   std::vector<std::string> all;
   for (const auto& peer : peers_) all.insert(all.end(), peer->server.breaches.begin(), peer->server.breaches.end());
   return all;
+}
+
+std::size_t Site::commands(View prefix) const {
+  std::size_t count = 0;
+  for (const auto& peer : peers_)
+    for (const std::string& line : peer->server.commands) count += line.starts_with(prefix);
+  return count;
 }
 
 void Site::hang_up(bool reset) {

@@ -1,6 +1,8 @@
 // What is accepted is kept, and found again as it was.
 #include <doctest/doctest.h>
 
+#include <cerrno>
+
 #include "spool_scene.h"
 
 using namespace ringpost;
@@ -159,6 +161,39 @@ TEST_CASE("large contents that come faster than the free space is looked at do n
   CHECK(scene.spool->refusal() == Refusal::disk_full);
   CHECK(taken >= 15);
   CHECK(space() >= kReserve - 2'000'000);
+}
+
+TEST_CASE("a large message whose commit meets a full disk while it is still written to its file is refused, no more") {
+  Scene scene;
+  scene.options.reserve = 1'000'000;
+  scene.open();
+  Message* large = scene.draft(octets(600'000, 1));
+  REQUIRE(large != nullptr);
+  std::vector<Message*> others;  // begun while there was room: they take what is left of the log
+  for (std::uint64_t i = 0; i < 80; ++i) others.push_back(scene.draft(octets(7000, i)));
+  scene.world.disk().set_capacity(scene.world.disk().used() + 500'000);
+  scene.run_until([&] { return scene.spool->refusal() == Refusal::disk_full; });
+  Result<void> last;
+  std::size_t refused = 0;
+  for (Message* message : others) {
+    last = scene.commit(*message);
+    refused += !last;
+    message->release();
+  }
+  REQUIRE(refused > 0);
+  CHECK(last.error().code == ENOSPC);
+  CHECK(large->content->push(octets(40'000, 2)) != message::BodySink::State::failed);  // a write is under way
+  const Result<void> committed = scene.commit(*large);
+  REQUIRE_FALSE(committed);
+  CHECK(committed.error().code == ENOSPC);
+  large->release();
+  scene.run_until([&] { return scene.spool->idle(); });
+  CHECK(scene.spool->size() == others.size() - refused);
+  CHECK(scene.world.ring().files().list(scene.options.directory + "/large").value().empty());
+  CHECK(scene.spool->statistics().chunks_free == scene.options.body_chunks);
+  scene.world.disk().set_capacity(std::uint64_t{1} << 40);
+  scene.run_until([&] { return scene.spool->refusal() == Refusal::none; });
+  CHECK(scene.accept(octets(600'000, 3)).value != 0);
 }
 
 TEST_CASE("a message with a failed recipient stays for the operator, who may discard it") {
