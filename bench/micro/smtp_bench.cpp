@@ -42,7 +42,7 @@ void scan(benchmark::State& state, smtp::Simd simd, std::size_t octets, std::siz
       input.remove_prefix(run.consumed);
     }
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * text.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
 }
 
 void stuff(benchmark::State& state, bool has_dot_lines, std::size_t dotted) {
@@ -76,7 +76,7 @@ void scan_dots_only(benchmark::State& state) {
     View input = text;
     while (!input.empty()) input.remove_prefix(scanner.next(input).consumed);
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * text.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
 }
 BENCHMARK(scan_dots_only);
 

@@ -122,7 +122,7 @@ void Core::Parts::take_mail(const ring::Mail& mail) {
                           fmt::format("ringpost {} on {} core{}, {} messages recovered", RINGPOST_VERSION,
                                       rooms.ring.cores(), rooms.ring.cores() == 1 ? "" : "s", mail.words[0]));
   }
-  CHECK(!"mail of an unknown kind");
+  CHECK(false && "mail of an unknown kind");
 }
 
 // What happens to the whole process is told once, by core 0.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "core/post.h"
 #include "core/walk.h"
@@ -348,12 +349,17 @@ void Operate::write_answer(const Query& query) {
 
 // What the cores found, the oldest first; lines of one message stay in their order.
 void Operate::write_lines(const Query& query) {
-  std::vector<const Line*> lines;
+  struct Found {
+    WallTime accepted;
+    std::size_t number;
+    const std::string* json;
+  };
+  std::vector<Found> lines;
   for (const Part& part : query.parts)
-    for (const Line& line : part.lines) lines.push_back(&line);
-  std::ranges::stable_sort(lines, {}, [](const Line* line) { return line->accepted; });
+    for (const Line& line : part.lines) lines.push_back({line.accepted, lines.size(), &line.json});
+  std::ranges::sort(lines, {}, [](const Found& line) { return std::pair(line.accepted, line.number); });
   if (query.command == Command::list && lines.size() > lines_wanted(query)) lines.resize(lines_wanted(query));
-  for (const Line* line : lines) query.reply->line(line->json);
+  for (const Found& line : lines) query.reply->line(*line.json);
 }
 
 void Operate::write_status(const Query& query) {

@@ -107,7 +107,7 @@ void Borrower::receive(const Letter& letter, Instant now, std::vector<Letter>& o
     case Letter::Kind::want:
     case Letter::Kind::back:
     case Letter::Kind::refused:
-      CHECK(!"a lender's letter came to a borrower");
+      CHECK(false && "a lender's letter came to a borrower");
   }
 }
 

@@ -141,7 +141,7 @@ void Lender::receive(const Letter& letter, Instant now, std::vector<Letter>& out
     case Letter::Kind::grant:
     case Letter::Kind::recall:
     case Letter::Kind::dead:
-      CHECK(!"a borrower's letter came to a lender");
+      CHECK(false && "a borrower's letter came to a lender");
   }
   book_->grant(letter.key, loan, now, out);
   book_->recall(letter.key, loan, now, out);

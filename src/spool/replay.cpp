@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "ringpost/base/crc32c.h"
 
@@ -30,7 +31,9 @@ Result<void> Replay::run() {
     if (segment.header_lost) find_life(segment);
     find_first(segment);
   }
-  std::ranges::stable_sort(segments, {}, [](const FoundSegment& s) { return s.first == 0 ? UINT64_MAX : s.first; });
+  std::ranges::sort(segments, {}, [](const FoundSegment& s) {
+    return std::pair(s.first == 0 ? UINT64_MAX : s.first, View{s.path});  // a full order, also among those without one
+  });
   for (FoundSegment& segment : segments) {
     Segment& added = ledger_.add_segment();
     segment.slot = added.slot;

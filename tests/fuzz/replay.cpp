@@ -14,6 +14,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ringpost/base/random.h"
@@ -81,14 +82,17 @@ void mutate_once(Input& input, const std::vector<Input>& corpus, Random& random)
     case 2:
       input.erase(at, length);
       break;
-    case 3:
-      input.insert(at, std::string(random.below(8) + 1, static_cast<char>(random.next())));
+    case 3: {  // one draw a statement: the order of arguments is the compiler's
+      const auto octet = static_cast<char>(random.next());
+      input.insert(at, std::string(random.below(8) + 1, octet));
       break;
+    }
     case 4:
       input.insert(random.below(input.size() + 1), input.substr(at, length));
       break;
     case 5: {
-      constexpr std::array<const char*, 8> kWords = {"\r\n", "\r", "\n", ".", "\r\n.\r\n", "\0x", "<", "4294967296"};
+      using namespace std::string_view_literals;
+      constexpr std::array kWords = {"\r\n"sv, "\r"sv, "\n"sv, "."sv, "\r\n.\r\n"sv, "\0x"sv, "<"sv, "4294967296"sv};
       input.insert(at, kWords[random.below(kWords.size())]);
       break;
     }

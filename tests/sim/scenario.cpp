@@ -78,10 +78,12 @@ void Scenario::crash(bool power) {
   if (!relay_.running() && !world_.disk().cut()) return;
   ++crashes_;
   crashed();
-  if (power)
-    relay_.lose_power(survive_by_chance(random_.next(), random_.below(101)));
-  else
+  if (power) {
+    const std::uint64_t percent = random_.below(101);  // one draw a statement: the order of arguments is the compiler's
+    relay_.lose_power(survive_by_chance(random_.next(), percent));
+  } else {
     relay_.kill();
+  }
   restart_soon();
 }
 

@@ -7,7 +7,6 @@
 namespace ringpost::deliver::test {
 namespace {
 
-constexpr View kBody = "Subject: x\r\n\r\nbody\r\n";
 constexpr View kAll =
     "250-s\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-SIZE 1000000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 DSN\r\n";
 
