@@ -12,14 +12,14 @@
 
 namespace ringpost::sim {
 
-struct SimRing::SimSocket final : EndpointEvents, ListenerEvents, DatagramEvents {
-  // A connected datagram socket: what its one peer sent and nobody took yet.
-  struct Datagrams {
-    SocketAddress local, remote;
-    std::deque<std::string> arrived;
-    int error = 0;
-  };
+// A connected datagram socket: what its one peer sent and nobody took yet.
+struct Datagrams {
+  SocketAddress local, remote;
+  std::deque<std::string> arrived;
+  int error = 0;
+};
 
+struct SimRing::SimSocket final : EndpointEvents, ListenerEvents, DatagramEvents {
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
   explicit SimSocket(SimRing& owner) : ring(owner) {}

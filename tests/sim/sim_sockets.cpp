@@ -210,7 +210,7 @@ void SimRing::finish_receive(std::uint32_t index) {
 
 void SimRing::finish_datagrams(std::uint32_t index) {
   Slot& slot = slots_[index];
-  SimSocket::Datagrams& from = *socket(slot.fd)->datagrams;
+  Datagrams& from = *socket(slot.fd)->datagrams;
   while (!slot.cancelled && !from.arrived.empty()) {
     const std::string one = std::move(from.arrived.front());
     from.arrived.pop_front();
