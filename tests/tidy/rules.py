@@ -61,6 +61,8 @@ class Tree:
         own = path.parent if self.place(path) in self.levels else self.top / self.name(path).split("/")[0]
         if path.name.startswith("tools_") and path.parent == self.top / "tests/unit":
             own = self.top / "tools"  # the tools' parts have no face: their unit tests see them as they are
+        if self.place(path) == "tests" and name.startswith("tools/dnsd/"):
+            own = self.top / "tools"  # the name server of tests, of the simulator too, is ringpost-dnsd's
         found = next((base / name for base in (path.parent, self.top / "src", self.top) if (base / name).exists()), None)
         return found is not None and found.resolve().is_relative_to(own.resolve())
 
