@@ -28,6 +28,7 @@
 #include "ringpost/base/address.h"
 #include "ringpost/base/bytes.h"
 #include "ringpost/base/check.h"
+#include "ringpost/base/fd.h"
 #include "ringpost/base/ids.h"
 #include "ringpost/base/limits.h"
 #include "ringpost/base/list.h"
@@ -233,7 +234,7 @@ class Ring {
   }
 
   // ---- sockets
-  // A bound, listening TCP socket.
+  // A bound, listening TCP socket: made here, or one that the process was given (Fleet::give).
   virtual Result<Socket> listen(const SocketAddress&, const ListenOptions&) = 0;
   // A bound, listening UNIX stream socket at `path`, 0660; a stale one that nobody answers on is replaced.
   virtual Result<Socket> listen_local(const std::string& path) = 0;
@@ -369,6 +370,10 @@ class Fleet {
   ~Fleet();
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
+  // A listening socket that another made, bound to `address`: listen() on that address takes it instead of making its
+  // own. As many as cores: one each. Fewer: cores share them and take turns. More: listen() fails, since connections
+  // of the others would wait for ever. Before the first make_ring; the fleet owns it to its end.
+  void give(const SocketAddress& address, Fd listener);
   // Puts a letter into a core's box from any thread (the signal thread, for one).
   void mail_to(CoreId to, const Mail&);
 

@@ -9,6 +9,7 @@
 #include "core/intake.h"
 #include "core/operate.h"
 #include "core/post.h"
+#include "core/pulse.h"
 #include "core/rooms.h"
 #include "core/settle.h"
 #include "core/sizes.h"
@@ -113,6 +114,8 @@ void Core::Parts::take_mail(const ring::Mail& mail) {
     }
     case Post::drain:
       return drain();
+    case Post::pulse:
+      return Pulse::answer(mail);
     case Post::trouble: {
       const std::unique_ptr<std::string> text(static_cast<std::string*>(mail.pointer));
       return tell_process(report::EventType::trouble, *text);

@@ -15,6 +15,7 @@ enum class Post : std::uint32_t {
   reload,      // pointer: a std::shared_ptr<const config::Config>, the receiver's to delete
   drain,
   trouble,  // to core 0; pointer: a std::string that says what, the receiver's to delete
+  pulse,    // a Pulse asks whether the loop turns; words[0]: the round, pointer: where the core marks it
   started,  // to core 0: every core has started; words[0]: messages recovered by all of them
 };
 

@@ -6,9 +6,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <barrier>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -17,9 +19,10 @@
 
 #include <fmt/format.h>
 
-#include "core/notify.h"
 #include "core/post.h"
+#include "core/pulse.h"
 #include "core/sizes.h"
+#include "core/systemd.h"
 #include "ringpost/base/check.h"
 #include "ringpost/base/fd.h"
 #include "ringpost/core.h"
@@ -28,6 +31,8 @@ namespace ringpost::core {
 namespace {
 
 constexpr unsigned kHelperThreads = 2;
+constexpr int kBeats = 4;            // tries to feed the watchdog in its time
+constexpr Duration kEndGrace = 30s;  // after drain's time: for what is cut off to come back from the kernel
 
 void say(const std::string& line) {
   static std::mutex one_at_a_time;
@@ -38,6 +43,8 @@ void say(const std::string& line) {
 
 // One process: what its threads share.
 class Process {
+  using Clock = std::chrono::steady_clock;
+
  public:
   Process(const config::Loaded& loaded, std::string file)
       : config_(std::make_shared<const config::Config>(loaded.config)),
@@ -45,6 +52,7 @@ class Process {
         cores_(core_count(*config_)),
         fleet_(cores_, kHelperThreads),
         started_(cores_ + 1),
+        pulse_(cores_),
         ended_(eventfd(0, EFD_CLOEXEC)) {}
 
   int run();
@@ -52,7 +60,10 @@ class Process {
  private:
   void core_thread(CoreId id);
   void core_failed(CoreId id, const Error& error);
+  bool take_given_sockets();
   int wait();
+  [[nodiscard]] int milliseconds_to_beat() const;
+  void beat();
   void on_signal(int signal);
   void reload();
   void to_all(const std::function<ring::Mail()>& make);
@@ -65,11 +76,17 @@ class Process {
   std::barrier<> started_;
   std::atomic<bool> start_failed_ = false;
   std::atomic<bool> failed_ = false;
+  Pulse pulse_;
   std::atomic<unsigned> running_ = 0;
   std::atomic<std::uint64_t> recovered_ = 0;
   Fd ended_;
   Fd signals_;
   bool draining_ = false;
+  // Of the watchdog; nobody watches: no beat is due.
+  std::optional<Duration> watchdog_ = watchdog_time();
+  Clock::time_point next_beat_;
+  Clock::time_point last_answer_;
+  bool silence_told_ = false;
 };
 
 // Files of peers, sockets and segments: as many as the hard limit grants.
@@ -111,6 +128,7 @@ int Process::run() {
              : locked.error().message()));
     return 1;
   }
+  if (!take_given_sockets()) return 1;
   running_ = cores_;
   std::vector<std::jthread> threads;
   for (std::uint16_t i = 0; i < cores_; ++i) threads.emplace_back([this, i] { core_thread({i}); });
@@ -122,7 +140,26 @@ int Process::run() {
   return code;
 }
 
+// A socket that nobody here would accept from is an error: its clients would wait for ever.
+bool Process::take_given_sockets() {
+  for (GivenSocket& given : core::take_given_sockets()) {
+    const bool listener = std::ranges::any_of(config_->listeners, [&](const config::Listener& configured) {
+      return given.address.known() && configured.address == given.address;
+    });
+    if (!listener) {
+      say(
+          fmt::format("ringpost: the service manager gave a socket ({}) that is no [[listener]] of the configuration: "
+                      "give both the same address",
+                      given.address.known() ? given.address.text() : "not TCP"));
+      return false;
+    }
+    fleet_.give(given.address, std::move(given.socket));
+  }
+  return true;
+}
+
 void Process::core_thread(CoreId id) {
+  pthread_setname_np(pthread_self(), fmt::format("core {}", id.value).c_str());
   const auto give_up = [&](const Error& error) {
     say(fmt::format("ringpost: core {}: {}", id.value, error.message()));
     start_failed_ = true;
@@ -148,6 +185,7 @@ void Process::core_thread(CoreId id) {
     started_.arrive_and_wait();
     (*ring)->run();
   }
+  pulse_.ended(id);
   --running_;
   const std::uint64_t one = 1;
   CHECK(write(ended_.get(), &one, sizeof one) == sizeof one);
@@ -164,9 +202,11 @@ int Process::wait() {
   fleet_.mail_to({0}, started);
   say("ready");
   notify_ready(fmt::format("{} cores, {} messages recovered", cores_, recovered_.load()));
+  last_answer_ = next_beat_ = Clock::now();
   while (running_ > 0) {
+    beat();
     pollfd waiting[] = {{signals_.get(), POLLIN, 0}, {ended_.get(), POLLIN, 0}};
-    if (poll(waiting, std::size(waiting), -1) < 0) {
+    if (poll(waiting, std::size(waiting), milliseconds_to_beat()) < 0) {
       CHECK(errno == EINTR);
       continue;
     }
@@ -183,12 +223,35 @@ int Process::wait() {
   return failed_ ? 1 : 0;
 }
 
+int Process::milliseconds_to_beat() const {
+  if (!watchdog_) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_beat_ - Clock::now());
+  return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+}
+
+// The service manager hears of us while the loop of every core turns, four times in the watchdog's time; a core that
+// hangs ends it, since what that core holds waits for a restart.
+void Process::beat() {
+  if (!watchdog_ || Clock::now() < next_beat_) return;
+  next_beat_ = Clock::now() + *watchdog_ / kBeats;
+  if (pulse_.all_answered()) {
+    notify_alive();
+    last_answer_ = Clock::now();
+    silence_told_ = false;
+    pulse_.ask(fleet_);
+  } else if (!silence_told_ && Clock::now() - last_answer_ > *watchdog_ / 2) {
+    silence_told_ = true;
+    say(fmt::format("ringpost: core {} has not turned its loop for {}: the watchdog will end the process",
+                    pulse_.silent(), config::duration_text(*watchdog_ / 2)));
+  }
+}
+
 void Process::on_signal(int signal) {
   if (signal == SIGHUP) return reload();
   if (draining_) return;
   draining_ = true;
   say(fmt::format("draining, at most {}", config::duration_text(config_->drain)));
-  notify_stopping();
+  notify_stopping(config_->drain + kEndGrace);
   to_all([] { return mail_of(Post::drain, {}, nullptr); });
 }
 

@@ -91,6 +91,10 @@ bool Fleet::Shared::post(CoreId to, const Mail& mail) {
 Fleet::Fleet(unsigned cores, unsigned helper_threads) : shared_(std::make_unique<Shared>(cores, helper_threads)) {}
 Fleet::~Fleet() = default;
 
+void Fleet::give(const SocketAddress& address, Fd listener) {
+  shared_->given.push_back({address, std::move(listener)});
+}
+
 void Fleet::mail_to(CoreId to, const Mail& mail) {
   CHECK(mail.kind != kJobDone);
   shared_->post(to, mail);

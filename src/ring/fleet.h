@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mailbox.h"
+#include "ringpost/base/fd.h"
 #include "ringpost/ring.h"
 
 namespace ringpost::ring {
@@ -32,7 +33,13 @@ struct Fleet::Shared {
   // Waits while the box is full; false: given up, since the process ends.
   bool post(CoreId to, const Mail& mail);
 
+  struct Given {
+    SocketAddress address;
+    Fd listener;
+  };
+
   std::vector<std::unique_ptr<Mailbox>> boxes;
+  std::vector<Given> given;  // filled before the rings are made, then only read
 
  private:
   void help_loop();

@@ -73,6 +73,9 @@ class KernelRing final : public Ring {
   void drain();
   void cancel_all(bool again);
 
+  // ---- sockets.cpp
+  Result<Socket> listen_on_given(const SocketAddress& address, std::vector<int> given);
+
   // ---- operations.cpp
   std::uint32_t start(Operation& operation, Kind kind, int fd);
   void queue(std::uint32_t index);
@@ -81,6 +84,7 @@ class KernelRing final : public Ring {
   io_uring_sqe& next_entry();
   void set_completions_aside();
   void prepare(const Slot& slot, io_uring_sqe& entry) const;
+  void prepare_accept(const Slot& slot, io_uring_sqe& entry) const;
   void prepare_receive(const Slot& slot, io_uring_sqe& entry) const;
   void resume_accepts();
 
@@ -114,6 +118,7 @@ class KernelRing final : public Ring {
   SlotQueue paused_;
   SlotQueue settling_;
   Timer accept_pause_;
+  std::vector<int> shared_listeners_;    // those that other cores accept from as well
   std::vector<io_uring_cqe> aside_;      // completions taken out of a full queue before their turn
   std::vector<io_uring_cqe> aside_now_;  // those being handled
   std::uint64_t doorbell_ = 0;           // where the kernel puts what the eventfd held

@@ -105,7 +105,7 @@ void KernelRing::set_completions_aside() {
 void KernelRing::prepare(const Slot& slot, io_uring_sqe& entry) const {
   switch (slot.kind) {
     case Kind::accept:
-      io_uring_prep_multishot_accept(&entry, slot.fd, nullptr, nullptr, SOCK_CLOEXEC);
+      prepare_accept(slot, entry);
       return;
     case Kind::receive:
       prepare_receive(slot, entry);
@@ -145,6 +145,16 @@ void KernelRing::prepare(const Slot& slot, io_uring_sqe& entry) const {
       break;
   }
   CHECK(false);
+}
+
+// The kernel wakes the core that has waited longest, and a multishot accept never gives up its place: where cores share
+// a listener, the first would take every connection. Asked one by one, they take turns.
+void KernelRing::prepare_accept(const Slot& slot, io_uring_sqe& entry) const {
+  if (std::ranges::find(shared_listeners_, slot.fd) == shared_listeners_.end()) {
+    io_uring_prep_multishot_accept(&entry, slot.fd, nullptr, nullptr, SOCK_CLOEXEC);
+  } else {
+    io_uring_prep_accept(&entry, slot.fd, nullptr, nullptr, SOCK_CLOEXEC);
+  }
 }
 
 void KernelRing::prepare_receive(const Slot& slot, io_uring_sqe& entry) const {

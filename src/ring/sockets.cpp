@@ -1,5 +1,6 @@
 // Socket calls of a kernel ring that do not wait: making, binding, asking, closing. The descriptors are blocking ones:
 // the kernel waits inside the ring's operations, and O_NONBLOCK would make those fail instead.
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -71,8 +72,27 @@ Result<SocketAddress> address_of(int fd, const char* what) {
 
 }  // namespace
 
+// Each core has a descriptor of its own, so that closing one ends nothing for others: the socket stays with who gave
+// it.
+Result<Socket> KernelRing::listen_on_given(const SocketAddress& address, std::vector<int> given) {
+  if (given.size() > cores_)
+    return fail(std::to_string(given.size()) + " sockets were given for " + address.text() + " and there are " +
+                std::to_string(cores_) + " cores: give one, or one for each core");
+  Fd fd(::fcntl(given[core_.value % given.size()], F_DUPFD_CLOEXEC, 0));
+  // Blocking, as all our descriptors: the kernel waits inside the ring's operation.
+  const int flags = fd.valid() ? ::fcntl(fd.get(), F_GETFL) : -1;
+  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK) != 0 || !prepare_stream(fd.get()))
+    return fail(errno, "cannot take over the socket that was given for " + address.text());
+  if (given.size() < cores_) shared_listeners_.push_back(fd.get());
+  return Socket{fd.release()};
+}
+
 Result<Socket> KernelRing::listen(const SocketAddress& address, const ListenOptions& options) {
   if (!address.known()) return fail("a listener needs an address");
+  std::vector<int> given;
+  for (const Fleet::Shared::Given& each : shared_.given)
+    if (each.address == address) given.push_back(each.listener.get());
+  if (!given.empty()) return listen_on_given(address, std::move(given));
   Fd fd(::socket(family_of(address), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid() || !prepare_listener(fd.get(), address, options) || !bind_to(fd.get(), address) ||
       ::listen(fd.get(), options.backlog) != 0)
@@ -129,7 +149,10 @@ Result<Socket> KernelRing::datagram_to(const SocketAddress& remote) {
 void KernelRing::shutdown_write(Socket socket) { ::shutdown(socket.fd, SHUT_WR); }
 
 // The descriptor is free after close(2) whatever it returns (Linux), so there is nothing to try again.
-void KernelRing::close(Socket socket) { ::close(socket.fd); }
+void KernelRing::close(Socket socket) {
+  if (!shared_listeners_.empty()) std::erase(shared_listeners_, socket.fd);
+  ::close(socket.fd);
+}
 
 void KernelRing::close(File file) { ::close(file.fd); }
 

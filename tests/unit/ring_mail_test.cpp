@@ -1,12 +1,17 @@
 // Letters between cores and work on helper threads.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "ring_loop.h"
+#include "ringpost/base/fd.h"
 
 namespace ringpost::ring {
 
@@ -74,6 +79,87 @@ TwoCores exchange(std::uint64_t count, unsigned burst) {
 }
 
 }  // namespace
+
+namespace {
+
+// A listener as a service manager makes it: bound, listening, and not blocking.
+std::pair<SocketAddress, Fd> given_listener() {
+  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_storage storage{};
+  socklen_t size = SocketAddress::v4(127, 0, 0, 1, 0).to_sockaddr(storage);
+  auto* const address = reinterpret_cast<sockaddr*>(&storage);
+  REQUIRE(::bind(fd.get(), address, size) == 0);
+  REQUIRE(::listen(fd.get(), 64) == 0);
+  REQUIRE(::getsockname(fd.get(), address, &size) == 0);
+  return {SocketAddress::from_sockaddr(*address, size), std::move(fd)};
+}
+
+bool connects(const SocketAddress& to) {
+  sockaddr_storage storage{};
+  const socklen_t size = to.to_sockaddr(storage);
+  const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0;
+}
+
+// Accepts on `address` until `over`, and counts.
+void accept_until(Fleet& fleet, unsigned core, const SocketAddress& address, std::atomic<unsigned>& count,
+                  std::atomic<unsigned>& ready, const std::atomic<bool>& over) {
+  const auto ring = test::ring_of(fleet, core, 2);
+  const auto listener = ring->listen(address, {});
+  REQUIRE(listener.has_value());
+  Recorded accepted;
+  accepted.then = [&](const Completion& done) {
+    if (done.result < 0) return;
+    ++count;
+    ring->close(Socket{done.result});
+  };
+  ring->accept(accepted.operation, *listener);
+  bool said = false;
+  Runner(*ring).run_until([&] {
+    if (!std::exchange(said, true)) ++ready;
+    return over.load();
+  });
+  CHECK(accepted.finals == 1);
+  ring->close(*listener);
+}
+
+}  // namespace
+
+TEST_CASE("cores that share a listener which was given take turns at it") {
+  constexpr unsigned kConnections = 40;
+  Fleet fleet(2, 0);
+  auto [address, listener] = given_listener();
+  fleet.give(address, std::move(listener));
+  std::array<std::atomic<unsigned>, 2> accepted{};
+  std::atomic<unsigned> ready = 0;
+  std::atomic<bool> over = false;
+  const auto run = [&](unsigned core) { accept_until(fleet, core, address, accepted[core], ready, over); };
+  std::thread first(run, 0);
+  std::thread second(run, 1);
+  while (ready < 2) std::this_thread::yield();
+  for (unsigned i = 0; i < kConnections; ++i) {
+    CHECK(connects(address));
+    while (accepted[0] + accepted[1] <= i) std::this_thread::yield();
+  }
+  over = true;
+  first.join();
+  second.join();
+  CHECK(accepted[0] + accepted[1] == kConnections);
+  CHECK(accepted[0] >= kConnections / 4);
+  CHECK(accepted[1] >= kConnections / 4);
+  CHECK(connects(address));  // it stays with the fleet: a client that comes between two processes is not refused
+}
+
+TEST_CASE("a core cannot listen where more sockets were given than there are cores") {
+  Fleet fleet(1, 0);
+  auto [address, listener] = given_listener();
+  fleet.give(address, Fd(::fcntl(listener.get(), F_DUPFD_CLOEXEC, 0)));
+  fleet.give(address, std::move(listener));
+  const auto ring = test::ring_of(fleet);
+  const auto refused = ring->listen(address, {});
+  REQUIRE(!refused.has_value());
+  CHECK(refused.error().message().find("2 sockets were given") != std::string::npos);
+}
 
 TEST_CASE("letters between two cores arrive all and in order") {
   const TwoCores seen = exchange(50'000, 10);
