@@ -318,10 +318,9 @@ class ReplyReader {
 
 // What one pass over a body finds out.
 struct BodyFacts {
-  std::uint64_t octets = 0;        // of the clean body
-  std::uint64_t longest_line = 0;  // octets without CRLF
-  std::uint64_t dot_lines = 0;     // lines of the clean body that begin with a dot; 0: it may be sent unstuffed
-  bool bare_cr = false;            // smuggling or damage: 550 5.6.0 once the real end of data has come
+  std::uint64_t octets = 0;     // of the clean body
+  std::uint64_t dot_lines = 0;  // lines of the clean body that begin with a dot; 0: it may be sent unstuffed
+  bool bare_cr = false;         // smuggling or damage: 550 5.6.0 once the real end of data has come
   bool bare_lf = false;
   bool nul = false;
   bool eight_bit = false;
@@ -341,7 +340,6 @@ const Classifier& classifier(Simd simd);
 // Where a scanner stands between two octets, and what it found.
 struct BodyState {
   BodyFacts facts;
-  std::uint64_t line = 0;  // octets of the current line, its CR included
   bool after_cr = false;
   bool line_start = true;
 };

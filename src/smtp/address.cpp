@@ -55,13 +55,21 @@ std::size_t quoted_string_length(View text) {
   return 0;
 }
 
-template <class Letter>
-bool labels_valid(View text, Letter is_letter) {
+// Letters, digits, "-", and "_", which names in the field have.
+constexpr std::array<bool, 256> kLabelOctets = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0; c < 256; ++c)
+    table[c] = letter_or_digit(static_cast<char>(c)) || View{"-_"}.contains(static_cast<char>(c));
+  return table;
+}();
+constexpr bool label_octet(char c) { return kLabelOctets[static_cast<unsigned char>(c)]; }
+
+bool labels_valid(View text, bool utf8) {
   if (text.empty() || text.size() > kDomain) return false;
   while (true) {
     const View label = text.substr(0, text.find('.'));
     if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
-    if (!std::ranges::all_of(label, [&](char c) { return is_letter(c) || c == '-' || c == '_'; })) return false;
+    if (!std::ranges::all_of(label, [&](char c) { return label_octet(c) || (utf8 && high(c)); })) return false;
     if (label.size() == text.size()) return true;
     text.remove_prefix(label.size() + 1);
   }
@@ -99,19 +107,19 @@ bool mail_domain_valid(View domain) {
 
 }  // namespace
 
-bool domain_valid(View text) { return labels_valid(text, letter_or_digit); }
+bool domain_valid(View text) { return labels_valid(text, false); }
 
-bool domain_valid_utf8(View text) {
-  return labels_valid(text, [](char c) { return letter_or_digit(c) || high(c); }) && utf8_valid(text);
-}
+bool domain_valid_utf8(View text) { return labels_valid(text, true) && utf8_valid(text); }
 
 bool utf8_valid(View text) {
-  while (!text.empty()) {
+  while (true) {
+    const auto first_high = std::ranges::find_if(text, high);
+    text.remove_prefix(static_cast<std::size_t>(first_high - text.begin()));
+    if (text.empty()) return true;
     const std::size_t length = utf8_sequence(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
-  return true;
 }
 
 std::optional<SocketAddress> parse_literal(View text) {
@@ -152,6 +160,9 @@ namespace {
 
 // Octets of the path at the front of `text`, brackets included; 0 when it has no end. A ">" inside quotes is content.
 std::size_t path_length(View text) {
+  const std::size_t first_end = text.find('>');
+  if (first_end == View::npos) return 0;
+  if (!text.substr(0, first_end).contains('"')) return first_end + 1;
   bool quoted = false;
   for (std::size_t at = 1; at < text.size(); ++at) {
     if (quoted && text[at] == '\\')

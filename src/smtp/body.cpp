@@ -76,7 +76,6 @@ void BodyCounter::take(View octets) {
 BodyFacts BodyCounter::facts() const {
   BodyFacts facts = state_.facts;
   facts.bare_cr |= state_.after_cr;
-  facts.longest_line = std::max(facts.longest_line, state_.line);
   facts.ends_with_crlf = state_.line_start && facts.octets > 0;
   return facts;
 }

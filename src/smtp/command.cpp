@@ -13,6 +13,33 @@ constexpr std::array<View, 15> kVerbs{"?",    "EHLO", "HELO", "MAIL", "RCPT", "D
                                       "NOOP", "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS", "AUTH"};
 static_assert(kVerbs.size() == static_cast<std::size_t>(Verb::auth) + 1);
 
+// A word of four letters as one number, in whatever case: no other octet becomes a letter when its bit 5 is cleared.
+constexpr std::size_t kCommonLength = 4;
+constexpr std::uint32_t number_of(View word) {
+  std::uint32_t number = 0;
+  for (const char c : word.substr(0, kCommonLength)) number = number << 8 | (static_cast<unsigned char>(c) & 0xDFU);
+  return number;
+}
+
+Verb verb_of(View word) {
+  if (word.size() == kCommonLength) {
+    switch (number_of(word)) {
+      case number_of("MAIL"):
+        return Verb::mail;
+      case number_of("RCPT"):
+        return Verb::rcpt;
+      case number_of("DATA"):
+        return Verb::data;
+      case number_of("BDAT"):
+        return Verb::bdat;
+      default:
+        break;
+    }
+  }
+  const auto found = std::ranges::find_if(kVerbs, [&](View verb) { return equal_ignoring_case(verb, word); });
+  return found == kVerbs.end() ? Verb::unknown : static_cast<Verb>(found - kVerbs.begin());
+}
+
 constexpr EnhancedCode kBadArguments{5, 5, 4};
 constexpr EnhancedCode kBadSender{5, 1, 7};
 constexpr EnhancedCode kBadRecipient{5, 1, 3};
@@ -123,8 +150,7 @@ Command split_command(View line) {
   Command command;
   command.word = line.substr(0, static_cast<std::size_t>(end - line.begin()));
   command.argument = trim(line.substr(command.word.size()));
-  const auto found = std::ranges::find_if(kVerbs, [&](View verb) { return equal_ignoring_case(verb, command.word); });
-  if (found != kVerbs.end()) command.verb = static_cast<Verb>(found - kVerbs.begin());
+  command.verb = verb_of(command.word);
   return command;
 }
 

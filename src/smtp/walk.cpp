@@ -1,4 +1,4 @@
-// The walk over classified octets: line ends, bare CR and LF, line lengths, and the dots that begin a line. The one
+// The walk over classified octets: line ends, bare CR and LF, and the dots that begin a line. The one
 // place that knows what a line of a body is. It sees each octet once, save those behind a dot it stops at.
 #include <algorithm>
 #include <array>
@@ -17,18 +17,6 @@ constexpr std::size_t kBatch = 8;
 // The first `count` bits; count is 1 … 64.
 constexpr std::uint64_t low_bits(std::size_t count) { return ~std::uint64_t{0} >> (kBlock - count); }
 
-void count_lines(BodyState& state, std::uint64_t ends, std::size_t length) {
-  std::size_t begin = 0;
-  for (; ends != 0; ends &= ends - 1) {
-    const auto end = static_cast<std::size_t>(std::countr_zero(ends)) + 1;
-    const std::uint64_t octets = state.line + (end - begin) - 2;  // its CR is always on the same line
-    state.facts.longest_line = std::max(state.facts.longest_line, octets);
-    state.line = 0;
-    begin = end;
-  }
-  state.line += length - begin;
-}
-
 // One block of which `length` octets (1 … 64) count. Gives the octets gone over: fewer than length where a dot begins
 // a line. RFC 5321 2.3.8: only CR directly followed by LF ends a line.
 std::size_t walk_block(BodyState& state, const Masks& masks, std::size_t length) {
@@ -43,23 +31,44 @@ std::size_t walk_block(BodyState& state, const Masks& masks, std::size_t length)
   const std::uint64_t ends = all_ends & counted;
   state.facts.bare_lf |= (masks.lf & counted & ~ends) != 0;
   state.facts.bare_cr |= (behind_cr & counted & ~masks.lf) != 0;
-  count_lines(state, ends, length);
   state.after_cr = ((masks.cr >> (length - 1)) & 1) != 0;
   state.line_start = ((ends >> (length - 1)) & 1) != 0;
   state.facts.octets += length;
   return length;
 }
 
-// Walks over up to kBatch whole blocks; the octets gone over.
-std::size_t walk_batch(BodyState& state, const Masks* masks, std::size_t octets) {
+// Whole blocks, as long as no dot begins a line in one: the state stays in registers. Gives the blocks walked over.
+std::size_t walk_blocks(BodyState& state, const Masks* masks, std::size_t blocks) {
+  constexpr int kLast = kBlock - 1;
+  std::uint64_t after_cr = state.after_cr ? 1 : 0;
+  std::uint64_t line_start = state.line_start ? 1 : 0;
+  std::uint64_t bare_cr = 0;
+  std::uint64_t bare_lf = 0;
   std::size_t done = 0;
-  while (done < octets) {
-    const std::size_t length = std::min(kBlock, octets - done);
-    const std::size_t walked = walk_block(state, masks[done / kBlock], length);
-    done += walked;
-    if (walked < length) break;
+  for (; done < blocks; ++done) {
+    const Masks& block = masks[done];
+    const std::uint64_t behind_cr = (block.cr << 1) | after_cr;
+    const std::uint64_t ends = block.lf & behind_cr;
+    if ((block.dot & ((ends << 1) | line_start)) != 0) break;
+    bare_lf |= block.lf & ~ends;
+    bare_cr |= behind_cr & ~block.lf;
+    after_cr = block.cr >> kLast;
+    line_start = ends >> kLast;
   }
+  state.after_cr = after_cr != 0;
+  state.line_start = line_start != 0;
+  state.facts.bare_lf |= bare_lf != 0;
+  state.facts.bare_cr |= bare_cr != 0;
+  state.facts.octets += done * kBlock;
   return done;
+}
+
+// Walks over up to kBatch blocks, of which the last may count in part; the octets gone over.
+std::size_t walk_batch(BodyState& state, const Masks* masks, std::size_t octets) {
+  const std::size_t whole = walk_blocks(state, masks, octets / kBlock);
+  const std::size_t done = whole * kBlock;
+  if (done == octets) return done;
+  return done + walk_block(state, masks[whole], std::min(kBlock, octets - done));
 }
 
 // The classifier saw a whole batch; only what was walked over may count, and it may be less.
@@ -100,7 +109,6 @@ std::size_t walk(BodyState& state, const Classifier& classifier, View octets) {
 
 void step(BodyState& state) {
   ++state.facts.octets;
-  ++state.line;
   state.after_cr = false;
   state.line_start = false;
 }

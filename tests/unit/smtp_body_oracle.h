@@ -51,7 +51,6 @@ inline ringpost::smtp::BodyFacts facts(std::string_view body) {
   }
   while (!body.empty()) {
     const std::string_view line = body.substr(0, body.find("\r\n"));
-    facts.longest_line = std::max<std::uint64_t>(facts.longest_line, line.size());
     if (line.starts_with('.')) ++facts.dot_lines;
     body.remove_prefix(std::min(body.size(), line.size() + 2));
   }
@@ -70,9 +69,8 @@ inline std::string stuffed(std::string_view body) {
 }
 
 inline bool same(const ringpost::smtp::BodyFacts& a, const ringpost::smtp::BodyFacts& b) {
-  return a.octets == b.octets && a.longest_line == b.longest_line && a.dot_lines == b.dot_lines &&
-         a.bare_cr == b.bare_cr && a.bare_lf == b.bare_lf && a.nul == b.nul && a.eight_bit == b.eight_bit &&
-         a.ends_with_crlf == b.ends_with_crlf;
+  return a.octets == b.octets && a.dot_lines == b.dot_lines && a.bare_cr == b.bare_cr && a.bare_lf == b.bare_lf &&
+         a.nul == b.nul && a.eight_bit == b.eight_bit && a.ends_with_crlf == b.ends_with_crlf;
 }
 
 }  // namespace oracle

@@ -120,11 +120,10 @@ TEST_CASE("one dot at the beginning of each line is taken off, others stay") {
   CHECK(scan("..\r\n...\r\n.a\r\nb.\r\n .\r\n.\r\n").clean == ".\r\n..\r\na\r\nb.\r\n .\r\n");
 }
 
-TEST_CASE("facts: octets, longest line, dotted lines, NUL, 8-bit") {
+TEST_CASE("facts: octets, dotted lines, NUL, 8-bit") {
   BodyScanner scanner;
   scan(scanner, {std::string("..x\r\n1234567\r\n\r\n..\r\n.\r\n")});
   CHECK(scanner.facts().octets == 2 + 2 + 9 + 2 + 3);
-  CHECK(scanner.facts().longest_line == 7);
   CHECK(scanner.facts().dot_lines == 2);
   CHECK(scanner.facts().ends_with_crlf);
   CHECK_FALSE(scanner.facts().bare());
