@@ -1,6 +1,7 @@
 // One event as one JSON line. docs/events.md lists the keys; a test holds it against this.
 #include <array>
 
+#include "report/json_text.h"
 #include "ringpost/report.h"
 
 namespace ringpost::report {
@@ -38,42 +39,58 @@ View name_of(EventType type) {
   return "trouble";
 }
 
-void address(JsonLine& json, View key, const SocketAddress& at) {
+// A line's most octets: keys, numbers and names of fixed length take less than a KiB.
+static_assert(kMostPerOctet * (3 * kPathShown + kTextShown) + 1024 <= kEventLine);
+
+template <std::size_t Size>
+void address(JsonCursor& json, const char (&key)[Size], const SocketAddress& at) {
   std::array<char, SocketAddress::kTextLength> room;
-  if (at.known()) json.text(key, at.write(room));
+  if (at.known()) json.plain(key, at.write(room));
 }
 
-void identity(JsonLine& json, View key, SpoolId id) {
+template <std::size_t Size>
+void identity(JsonCursor& json, const char (&key)[Size], SpoolId id) {
   if (id.value == 0) return;
   const auto letters = id.letters();
-  json.text(key, View{letters.data(), letters.size()});
+  json.plain(key, {letters.data(), letters.size()});
+}
+
+char* put_event(char* to, const Event& event, WallTime at, CoreId core) {
+  JsonCursor json(to);
+  json.time("time", at);
+  json.plain("type", name_of(event.type));
+  identity(json, "id", event.id);
+  if (event.has_from || !event.from.empty()) json.text("from", event.from.substr(0, kPathShown));
+  if (!event.to.empty()) json.text("to", event.to.substr(0, kPathShown));
+  address(json, "peer", event.peer);
+  if (event.code != 0) json.number("code", event.code);
+  if (event.enhanced.given()) {
+    char room[smtp::EnhancedCode::kTextLength];
+    json.plain("enhanced", event.enhanced.write(room));
+  }
+  if (!event.text.empty()) json.text("text", event.text.substr(0, kTextShown));
+  if (event.attempt != 0) json.number("attempt", event.attempt);
+  address(json, "source", event.source);
+  if (!event.site.empty()) json.text("site", event.site.substr(0, kPathShown));
+  if (event.size != 0) json.number("size", event.size);
+  if (event.recipients != 0) json.number("recipients", event.recipients);
+  if (event.took >= Duration{0}) json.seconds("took", event.took);
+  if (event.queued >= Duration{0}) json.seconds("queued", event.queued);
+  identity(json, "report", event.report);
+  json.number("core", core.value);
+  to = json.end();
+  *to++ = '\n';
+  return to;
 }
 
 }  // namespace
 
+// The string grows once, by the most a line may need, and is cut to what was written.
 void write_event(std::string& out, const Event& event, WallTime at, CoreId core) {
-  JsonLine json(out);
-  json.time("time", at).text("type", name_of(event.type));
-  identity(json, "id", event.id);
-  if (event.has_from || !event.from.empty()) json.text("from", event.from, kPathShown);
-  if (!event.to.empty()) json.text("to", event.to, kPathShown);
-  address(json, "peer", event.peer);
-  if (event.code != 0) json.number("code", std::uint64_t{event.code});
-  if (event.enhanced.given()) {
-    char room[smtp::EnhancedCode::kTextLength];
-    json.text("enhanced", event.enhanced.write(room));
-  }
-  if (!event.text.empty()) json.text("text", event.text, kTextShown);
-  if (event.attempt != 0) json.number("attempt", std::uint64_t{event.attempt});
-  address(json, "source", event.source);
-  if (!event.site.empty()) json.text("site", event.site, kPathShown);
-  if (event.size != 0) json.number("size", event.size);
-  if (event.recipients != 0) json.number("recipients", std::uint64_t{event.recipients});
-  if (event.took >= Duration{0}) json.seconds("took", event.took);
-  if (event.queued >= Duration{0}) json.seconds("queued", event.queued);
-  identity(json, "report", event.report);
-  json.number("core", std::uint64_t{core.value}).end();
-  out.push_back('\n');
+  const std::size_t before = out.size();
+  out.resize_and_overwrite(before + kEventLine, [&](char* text, std::size_t) {
+    return static_cast<std::size_t>(put_event(text + before, event, at, core) - text);
+  });
 }
 
 }  // namespace ringpost::report

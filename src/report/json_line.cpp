@@ -1,24 +1,20 @@
 // JsonLine: one JSON object in one line of ASCII, whatever octets peers sent.
 #include <array>
-#include <charconv>
+#include <chrono>
 #include <cstring>
 
+#include "report/json_text.h"
 #include "ringpost/report.h"
 
 namespace ringpost::report {
 namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
-constexpr std::size_t kMostPerOctet = 6;  // octets of output for one of input
-constexpr std::size_t kAroundName = 4;    // comma, quotes and colon
-constexpr std::size_t kNumberLength = 24;
-constexpr std::size_t kTimeLength = 32;
-
-char* put(char* to, View text) { return to + text.copy(to, text.size()); }
+constexpr std::size_t kAroundName = 4;  // comma, quotes and colon
 
 char* put_unit(char* to, unsigned unit) {
   const char text[6] = {'\\', 'u', kHex[unit >> 12 & 15], kHex[unit >> 8 & 15], kHex[unit >> 4 & 15], kHex[unit & 15]};
-  return put(to, {text, sizeof text});
+  return put_octets(to, {text, sizeof text});
 }
 
 // RFC 8259 7: above U+FFFF as a surrogate pair.
@@ -67,6 +63,32 @@ bool all_plain(std::uint64_t word) {
   return (below_blank | del | quote | backslash | (word & kHigh)) == 0;
 }
 
+// "00" … "99" behind each other.
+constexpr std::array<char, 200> kPairs = [] {
+  std::array<char, 200> pairs{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    pairs[2 * i] = static_cast<char>('0' + i / 10);
+    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
+  }
+  return pairs;
+}();
+
+// `value`, below 100, and what stands behind it.
+char* put_two(char* to, unsigned value, char behind) {
+  std::memcpy(to, &kPairs[std::size_t{2} * value], 2);
+  to[2] = behind;
+  return to + 3;
+}
+
+// `value`, below 1000, with three digits.
+char* put_three(char* to, unsigned value) {
+  *to++ = static_cast<char>('0' + value / 100);
+  std::memcpy(to, &kPairs[std::size_t{2} * (value % 100)], 2);
+  return to + 2;
+}
+
+}  // namespace
+
 char* put_escaped(char* to, View text) {
   while (!text.empty()) {
     for (std::uint64_t word; text.size() >= sizeof word; text.remove_prefix(sizeof word), to += sizeof word) {
@@ -89,18 +111,32 @@ char* put_escaped(char* to, View text) {
   return to;
 }
 
-template <class Number>
-char* put_number(char* to, Number value) {
-  return std::to_chars(to, to + kNumberLength, value).ptr;
+char* put_time(char* to, WallTime at) {
+  const auto point = std::chrono::sys_time<std::chrono::milliseconds>{std::chrono::milliseconds{at.milliseconds}};
+  const auto day = std::chrono::floor<std::chrono::days>(point);
+  const std::chrono::year_month_day date{day};
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+  const auto within = static_cast<unsigned>((point - day).count());  // milliseconds
+  const unsigned second = within / 1000;
+  *to++ = '"';
+  to = put_two(to, year / 100 % 100, 0) - 1;
+  to = put_two(to, year % 100, '-');
+  to = put_two(to, static_cast<unsigned>(date.month()), '-');
+  to = put_two(to, static_cast<unsigned>(date.day()), 'T');
+  to = put_two(to, second / 3600, ':');
+  to = put_two(to, second / 60 % 60, ':');
+  to = put_two(to, second % 60, '.');
+  to = put_three(to, within % 1000);
+  *to++ = 'Z';
+  *to++ = '"';
+  return to;
 }
 
-// `value` with exactly `width` digits.
-char* put_digits(char* to, unsigned value, int width) {
-  for (int i = width - 1; i >= 0; --i, value /= 10) to[i] = static_cast<char>('0' + value % 10);
-  return to + width;
+char* put_seconds(char* to, std::int64_t milliseconds) {
+  to = put_number(to, milliseconds / 1000);
+  *to++ = '.';
+  return put_three(to, static_cast<unsigned>(milliseconds < 0 ? -(milliseconds % 1000) : milliseconds % 1000));
 }
-
-}  // namespace
 
 JsonLine::JsonLine(std::string& out) : out_(out) { out_.push_back('{'); }
 
@@ -112,7 +148,7 @@ JsonLine& JsonLine::field(View name, std::size_t most, Value value) {
     char* to = text + before;
     if (!first_) *to++ = ',';
     *to++ = '"';
-    to = put(to, name);
+    to = put_octets(to, name);
     *to++ = '"';
     *to++ = ':';
     return static_cast<std::size_t>(value(to) - text);
@@ -142,42 +178,16 @@ JsonLine& JsonLine::number(View name, std::uint64_t value) {
 JsonLine& JsonLine::flag(View name, bool value) { return raw(name, value ? "true" : "false"); }
 
 JsonLine& JsonLine::time(View name, WallTime at) {
-  const auto point = std::chrono::sys_time<std::chrono::milliseconds>{std::chrono::milliseconds{at.milliseconds}};
-  const auto day = std::chrono::floor<std::chrono::days>(point);
-  const std::chrono::year_month_day date{day};
-  const std::chrono::hh_mm_ss clock{point - day};
-  return field(name, kTimeLength, [&](char* to) {
-    *to++ = '"';
-    to = put_digits(to, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-    *to++ = '-';
-    to = put_digits(to, static_cast<unsigned>(date.month()), 2);
-    *to++ = '-';
-    to = put_digits(to, static_cast<unsigned>(date.day()), 2);
-    *to++ = 'T';
-    to = put_digits(to, static_cast<unsigned>(clock.hours().count()), 2);
-    *to++ = ':';
-    to = put_digits(to, static_cast<unsigned>(clock.minutes().count()), 2);
-    *to++ = ':';
-    to = put_digits(to, static_cast<unsigned>(clock.seconds().count()), 2);
-    *to++ = '.';
-    to = put_digits(to, static_cast<unsigned>(clock.subseconds().count()), 3);
-    *to++ = 'Z';
-    *to++ = '"';
-    return to;
-  });
+  return field(name, kTimeLength, [&](char* to) { return put_time(to, at); });
 }
 
 JsonLine& JsonLine::seconds(View name, Duration duration) {
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-  return field(name, kNumberLength + 4, [&](char* to) {
-    to = put_number(to, milliseconds / 1000);
-    *to++ = '.';
-    return put_digits(to, static_cast<unsigned>(milliseconds < 0 ? -milliseconds % 1000 : milliseconds % 1000), 3);
-  });
+  return field(name, kNumberLength + 4, [&](char* to) { return put_seconds(to, milliseconds); });
 }
 
 JsonLine& JsonLine::raw(View name, View json) {
-  return field(name, json.size(), [&](char* to) { return put(to, json); });
+  return field(name, json.size(), [&](char* to) { return put_octets(to, json); });
 }
 
 void JsonLine::end() { out_.push_back('}'); }
