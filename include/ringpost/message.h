@@ -239,6 +239,7 @@ class HeaderScan {
   void take(char c);
   void begin_line(char c);
   void take_slice(View slice, bool has_eight_bit);
+  std::size_t take_line(View octets, bool has_eight_bit);
   std::size_t take_value(View octets, bool has_eight_bit);
   std::size_t take_name(View octets);
   void end_name(char c);

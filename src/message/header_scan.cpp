@@ -50,7 +50,9 @@ void HeaderScan::feed(View octets) {
 void HeaderScan::take_slice(View slice, bool has_eight_bit) {
   while (!slice.empty() && !complete()) {
     std::size_t taken = 0;
-    if (place_ == Place::value)
+    if (place_ == Place::line_start)
+      taken = take_line(slice, has_eight_bit);
+    else if (place_ == Place::value)
       taken = take_value(slice, has_eight_bit);
     else if (place_ == Place::name)
       taken = take_name(slice);
@@ -60,6 +62,23 @@ void HeaderScan::take_slice(View slice, bool has_eight_bit) {
     }
     slice.remove_prefix(taken);
   }
+}
+
+// The line at the front of `octets`, when it is whole and like most: a name, its colon and a value, or a folded value.
+// Gives its octets; 0 when it is something else, and goes octet by octet.
+std::size_t HeaderScan::take_line(View octets, bool has_eight_bit) {
+  const std::size_t lf = octets.find('\n');
+  if (lf == View::npos) return 0;
+  const View line = octets.substr(0, lf + 1);
+  std::size_t name = 0;
+  if (!(blank(line.front()) && field_seen_)) {
+    while (name_octet(line[name])) ++name;  // LF is none
+    if (name == 0 || line[name] != ':') return 0;
+    if (name == kReceived.size() && equal_ignoring_case(line.substr(0, name), kReceived)) ++received_;
+    field_seen_ = true;
+  }
+  if (has_eight_bit) eight_bit_ = eight_bit_ || some_eight_bit(line.substr(name));
+  return line.size();
 }
 
 std::size_t HeaderScan::take_value(View octets, bool has_eight_bit) {
