@@ -1,6 +1,8 @@
 // Spool ids as text: 13 letters of 5 bits, most significant first; the first letter holds the top 4 bits.
 #include "ringpost/base/ids.h"
 
+#include <cstring>
+
 namespace ringpost {
 
 namespace {
@@ -23,15 +25,26 @@ constexpr std::array<std::uint8_t, 256> make_digits() {
 
 constexpr std::array<std::uint8_t, 256> kDigits = make_digits();
 
+// Two letters at once, by their ten bits.
+constexpr int kBitsPerPair = 2 * kBitsPerLetter;
+constexpr std::uint64_t kPairMask = (1U << kBitsPerPair) - 1;
+constexpr std::array<std::array<char, 2>, kPairMask + 1> kPairs = [] {
+  std::array<std::array<char, 2>, kPairMask + 1> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    pairs[i] = {kAlphabet[i >> kBitsPerLetter], kAlphabet[i & kLetterMask]};
+  return pairs;
+}();
+
 }  // namespace
 
 std::array<char, SpoolId::kTextLength> SpoolId::letters() const {
   std::array<char, kTextLength> out;
   std::uint64_t rest = value;
-  for (std::size_t i = kTextLength; i > 0; --i) {
-    out[i - 1] = kAlphabet[rest & kLetterMask];
-    rest >>= kBitsPerLetter;
+  for (std::size_t i = kTextLength; i >= 2; i -= 2) {
+    std::memcpy(&out[i - 2], kPairs[rest & kPairMask].data(), 2);
+    rest >>= kBitsPerPair;
   }
+  out[0] = kAlphabet[rest];
   return out;
 }
 
