@@ -11,6 +11,7 @@
 
 #include "ringpost/config.h"
 #include "ringpost/core.h"
+#include "ringpost/report.h"
 #include "ringpost/ring.h"
 #include "ringpost/spool.h"
 #include "ringpost_options.h"
@@ -97,6 +98,7 @@ int main(int count, char** words) {
   auto* default_command =
       app.add_subcommand("default-config", "print the embedded configuration, to begin a file with");
   auto* reference_command = app.add_subcommand("config-reference", "write docs/configuration.md")->group("");
+  auto* metrics_command = app.add_subcommand("metrics-reference", "write docs/metrics.md")->group("");
 
   try {
     app.parse(count, words);
@@ -106,5 +108,6 @@ int main(int count, char** words) {
   if (serve_command->parsed()) return serve(arguments);
   if (default_command->parsed()) return write(config::embedded_text(config::Surroundings::of_this_system()));
   if (reference_command->parsed()) return write(config::reference_page());
+  if (metrics_command->parsed()) return write(ringpost::report::metrics_page());
   return check(arguments);
 }

@@ -141,11 +141,38 @@ struct Control {
 };
 
 struct Metrics {
-  SocketAddress address;  // not known(): none
+  SocketAddress address;            // not known(): none
+  std::uint32_t destinations = 10;  // with the most queued mail, told by name
+};
+
+// The types of events, as their lines have them (docs/events.md); in the order of report::EventType.
+inline constexpr View kEventTypes[] = {
+    "reception",
+    "delivery",
+    "transient_failure",
+    "failure",
+    "refusal",
+    "bounce",
+    "removal",
+    "expiry",
+    "destination_paused",
+    "destination_reached",
+    "session",
+    "connection",
+    "start",
+    "stop",
+    "reload",
+    "trouble",
 };
 
 struct Events {
-  std::string file;  // empty: none
+  std::string file;                       // empty: none
+  std::vector<std::string> types;         // empty: all but what `sessions` adds
+  bool sessions = false;                  // a line for the end of each session and of each connection too
+  std::uint64_t rotate_size = 1 * kGibi;  // octets; 0: whatever its size
+  Duration rotate_age = 24h;              // of the oldest line; 0: whatever its age
+  std::uint32_t keep = 30;                // files beside the one that is written; 0: all
+  bool journal = false;
 };
 
 // Pairs: the n-th key belongs to the n-th certificate.

@@ -9,9 +9,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "ringpost/base/address.h"
 #include "ringpost/base/bytes.h"
 #include "ringpost/base/result.h"
 #include "ringpost/ring.h"
@@ -60,6 +64,65 @@ class Server {
 
  private:
   friend class ServerSession;
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+// ---- HTTP ----
+//
+// A small server for programs (metrics, health, the operator's commands as JSON): threads of its own talk HTTP, core 0
+// answers. A request becomes an HttpExchange, its number is posted to core 0, which takes it, writes and ends it; the
+// client's thread waits meanwhile. Everything is bounded: threads, connections that wait, a body, an answer's time.
+
+inline constexpr std::size_t kHttpThreads = 4;  // connections served at once
+inline constexpr std::size_t kHttpWaitingClients =
+    64;                                              // connections taken and not yet served; others wait in the kernel
+inline constexpr std::size_t kHttpBody = 64 * 1024;  // octets of a request's body
+inline constexpr std::size_t kHttpUnread =
+    256 * 1024;                                      // octets of an answer not yet given to the client: then it is full
+inline constexpr Duration kHttpPatience = 30s;       // for core 0's next octets
+inline constexpr Duration kHttpClientPatience = 5s;  // for the client's next octets, and to take ours
+
+struct HttpRequest {
+  std::string method;                                      // "GET"
+  std::string path;                                        // without the query
+  std::vector<std::pair<std::string, std::string>> query;  // decoded
+  std::string authorization;                               // the header's value; empty: none
+  std::string body;
+};
+
+// One request and its answer. Any thread; harmless when the client is gone.
+class HttpExchange {
+ public:
+  virtual ~HttpExchange() = default;
+  [[nodiscard]] virtual const HttpRequest& request() const = 0;
+  // Once, before the first write: status code and media type.
+  virtual void begin(int status, View type) = 0;
+  virtual void write(View octets) = 0;
+  virtual void end() = 0;
+  [[nodiscard]] virtual bool abandoned() const = 0;  // nobody listens any more
+  [[nodiscard]] virtual bool full() const = 0;       // write no more until the client has read
+  // A whole answer.
+  void answer(int status, View type, View octets) {
+    begin(status, type);
+    write(octets);
+    end();
+  }
+};
+
+class HttpServer {
+ public:
+  // `post` is called on a thread of the server's with the number of an exchange that waits for core 0.
+  explicit HttpServer(std::function<void(std::uint64_t number)> post);
+  ~HttpServer();  // stop()s
+  // Binds and begins to serve; gives the address bound. The error names it.
+  Result<SocketAddress> listen(const SocketAddress&);
+  // Ends every exchange and thread.
+  void stop();
+  // The exchange of that number; null when its client is gone or the server has stopped.
+  std::shared_ptr<HttpExchange> take(std::uint64_t number);
+
+ private:
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };

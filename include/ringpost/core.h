@@ -13,6 +13,7 @@
 
 #include "ringpost/config.h"
 #include "ringpost/receive.h"
+#include "ringpost/report.h"
 #include "ringpost/ring.h"
 #include "ringpost/spool.h"
 
@@ -35,10 +36,10 @@ class Core {
   // `ended`: called once when the core is done: drained (failure empty), or unable to go on (what and why).
   using Ended = std::function<void(const Error* failure)>;
 
-  // The ring outlives the core. `config` is this core's own copy; the census is one for all cores of the process (null:
-  // this core is the only one).
+  // The ring outlives the core. `config` is this core's own copy; the census and the event file are one for all cores
+  // of the process (null: this core is the only one).
   Core(ring::Ring&, std::shared_ptr<const config::Config> config, std::string config_file, Ended ended,
-       std::shared_ptr<receive::Census> census = nullptr);
+       std::shared_ptr<receive::Census> census = nullptr, std::shared_ptr<report::EventFile> event_file = nullptr);
   ~Core();  // after `ended` was called and the ring's loop is over, or before start()
 
   // Recovers its part of the spool, fills the queue, opens listeners (and on core 0 the control socket). Blocks; call

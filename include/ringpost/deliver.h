@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "ringpost/base/counter.h"
 #include "ringpost/base/list.h"
 #include "ringpost/config.h"
 #include "ringpost/message.h"
@@ -73,6 +74,8 @@ class Host {
   // No host of the destination took a connection, or greeted, or said EHLO: the last host's words. A job that waited
   // for it comes back by returned().
   virtual void unreachable(DestinationId, const message::Outcome&, const Attempt&) = 0;
+  // A connection that TCP made is over, with so many messages taken; `took` is its whole life. Comes before closed().
+  virtual void connection_over(DestinationId, std::uint32_t /*messages*/, const Attempt&) {}
 };
 
 // What one SMTP talk needs from around it; Connection implements it in the daemon, tests implement it in memory.
@@ -86,6 +89,8 @@ class Talk {
   virtual void reached() = 0;
   // The peer offered CHUNKING and does not know BDAT: its host is better talked to by DATA from now on.
   virtual void bdat_unknown() = 0;
+  // Each RCPT that was written is answered. May come again, when more of them were to be asked for.
+  virtual void envelope_answered(Job&) {}
   // output() is worth calling, for a reason that the session's owner did not cause: a content has octets again, or
   // there is more to do than one turn should take. May come at any time, also from inside another room.
   virtual void ready() = 0;
@@ -138,6 +143,11 @@ struct Statistics {
   std::uint64_t later = 0;
   std::uint64_t never = 0;
   std::uint64_t octets = 0;  // of contents sent
+  // The phases of attempts, in nanoseconds by the ring's clock; the last two of those that were delivered to somebody.
+  Histogram connect_time;   // TCP
+  Histogram greeting_time;  // from there until mail can be sent
+  Histogram envelope_time;  // from the transaction's first octet to the last reply to a RCPT
+  Histogram content_time;   // from there to the end
 };
 
 // Host is called from the ring's turns only, never from inside these functions; from inside Host's, any of these may be

@@ -60,6 +60,8 @@ class Host {
   // For events and metrics: a reply with code >= 400. Texts live for the call; a path that is not known is empty.
   virtual void refused(const SocketAddress& client, View reverse_path, View forward_path, std::uint16_t code,
                        smtp::EnhancedCode enhanced, View text) = 0;
+  // For events: a session that was counted is over.
+  virtual void session_over(const SocketAddress& /*client*/, std::uint32_t /*messages*/, Duration /*took*/) {}
 };
 
 // Facts of one session that its connection knows.

@@ -1,17 +1,25 @@
-// What people and machines see: one JSON line per event, and the words of a DSN. Events of one core go to one EventLog;
-// every core appends to the same file (O_APPEND, whole lines in one write), through the ring: a slow or full event disk
-// never blocks mail, lines that do not fit are dropped and counted.
+// What people and machines see: one JSON line per event, the words of a DSN, and what is counted and measured, as
+// Prometheus reads it.
 //
-// Thread: its core's.
+// Events of one core go to one EventLog, and from there by a helper thread to the one EventFile of the process, which
+// also rotates it: a slow or full event disk never blocks mail, lines that do not fit are dropped and counted.
+//
+// Thread: its core's, but for EventFile.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "ringpost/base/address.h"
+#include "ringpost/base/counter.h"
 #include "ringpost/base/ids.h"
+#include "ringpost/config.h"
 #include "ringpost/message.h"
 #include "ringpost/ring.h"
 
@@ -21,19 +29,24 @@ inline constexpr std::size_t kEventBuffer = 256 * 1024;  // octets waiting per c
 inline constexpr std::size_t kEventLine =
     16 * 1024;  // octets of the longest line: texts are cut, and an octet may become six
 
-// docs/events.md lists them with their keys; the "type" of a line is the name in the comment.
+// docs/events.md describes them; config::kEventTypes has their names, in the same order.
 enum class EventType : std::uint8_t {
-  reception,          // "reception": answered 250; one a message
-  delivery,           // "delivery": a peer took one recipient
-  transient_failure,  // "transient_failure": one recipient, will be tried again
-  failure,            // "failure": one recipient, refused for good or expired
-  refusal,            // "refusal": we refused a client's command or content
-  bounce,             // "bounce": a DSN about `id` was queued (`report`), or is not to be sent (text says why)
-  removal,            // "removal": an operator removed one recipient
-  start,              // "start": every core accepts; text: version, cores, messages recovered
-  stop,               // "stop": the process drains
-  reload,             // "reload": a configuration came into force; text: the keys that changed
-  trouble,            // "trouble": something an operator should look at; text says what and what to do
+  reception,            // answered 250; one a message
+  delivery,             // a peer took one recipient
+  transient_failure,    // one recipient, will be tried again
+  failure,              // one recipient, refused for good or expired
+  refusal,              // we refused a client's command or content
+  bounce,               // a DSN about `id` was queued (`report`), or is not to be sent (text says why)
+  removal,              // an operator removed one recipient
+  expiry,               // a message's time at one destination is over; its failures follow
+  destination_paused,   // nobody reaches it; text: why
+  destination_reached,  // again, after a pause
+  session,              // a client's session is over (events.sessions)
+  connection,           // a connection to a host is over (events.sessions)
+  start,                // every core accepts; text: version, cores, messages recovered
+  stop,                 // the process drains
+  reload,               // a configuration came into force; text: the keys that changed
+  trouble,              // something an operator should look at; text says what and what to do
 };
 
 // One event; all views live for the call. Peers' octets are given raw: the writer escapes them.
@@ -51,10 +64,13 @@ struct Event {
   SocketAddress source{};        // our side's address
   View site{};                   // the destination's name
   std::uint64_t size = 0;        // octets of the content
-  std::uint32_t recipients = 0;  // reception
-  Duration took{-1};             // delivery: of the attempt; negative: none
-  Duration queued{-1};           // since acceptance; negative: none
-  SpoolId report{};              // bounce: the DSN's own id
+  std::uint32_t recipients = 0;  // reception, expiry
+  std::uint32_t messages = 0;    // session, connection: how many it carried
+  bool has_messages = false;
+  Duration took{-1};    // delivery: of the attempt; negative: none
+  Duration queued{-1};  // since acceptance; negative: none
+  WallTime until{};     // a destination's pause; zero: none
+  SpoolId report{};     // bounce: the DSN's own id
 };
 
 // Writes one JSON object in a line, appended to a string: the writer behind events and the control socket's answers.
@@ -132,30 +148,185 @@ struct DsnForm {
 // original was SMTPUTF8. A content with lines over 998 octets or NULs is returned by its header section only.
 DsnForm write_dsn(std::string& out, const Dsn&);
 
+// The event file of a process: one for all its cores. What blocks is for helper threads, and its lock keeps a rotation
+// between the cores' lines: none is lost or torn by it. Size and age are looked at before each append.
+class EventFile {
+ public:
+  static constexpr int kRotated = 1;
+  struct Statistics {
+    std::uint64_t rotations = 0;
+    std::uint64_t errors = 0;           // of any kind
+    std::uint64_t journal_dropped = 0;  // lines
+  };
+
+  // `files` outlives it.
+  EventFile(ring::Files& files, config::Events options, std::string journal_socket = "/run/systemd/journal/socket");
+  ~EventFile();  // no call is under way
+  // Called from any thread, under the lock, when events cannot be written and when they can again.
+  void on_trouble(std::function<void(const std::string&)> say);
+
+  // ---- these block
+  // Opens the file, once; the error names it.
+  Result<void> open();
+  // Appends whole lines, all or none, and sends them to the journal if that is wanted. 0; kRotated, when the file
+  // before was set aside: tidy() is due; -EBUSY: another thread is at it, ask again; or -errno: the lines are lost to
+  // the file.
+  int append(View lines, WallTime now);
+  // Takes other options, or the same file anew.
+  int reopen(const config::Events& options);
+  // Compresses what was set aside and deletes the oldest beyond events.keep. 0 or -errno.
+  int tidy();
+
+  // ---- any thread, at once
+  void hurry();                       // tidy() ends soon, at a place from which another process can go on
+  [[nodiscard]] bool wanted() const;  // lines go anywhere
+  [[nodiscard]] Statistics statistics() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+  std::atomic<bool> wanted_ = false;
+};
+
 struct Statistics {
   std::uint64_t written = 0;
   std::uint64_t dropped = 0;
   std::uint64_t errors = 0;
 };
 
+// One core's lines on their way to the file.
 class EventLog {
  public:
-  // `path` empty: events are counted and go nowhere.
-  EventLog(ring::Ring&, std::string path);
+  EventLog(ring::Ring&, std::shared_ptr<EventFile>, const config::Events&);
   ~EventLog();  // idle() first
 
-  // Opens the file; the error names it. Blocks: before the loop.
-  Result<void> open();
-  // Another file, or the same anew after a rotation; in the background, lines wait meanwhile.
-  void reopen(std::string path);
   void write(const Event&);
+  // Whether an event of this type would be written: for who must gather what it says first.
+  [[nodiscard]] bool wants(EventType) const;
+  // Other types from now on. `first`: this core also has the file opened again; in the background, lines wait
+  // meanwhile.
+  void reconfigure(const config::Events&, bool first);
+  // Has what an earlier process left compressed; one core, once.
+  void tidy();
+  // The process ends: what is being compressed is left for the next one.
+  void hurry();
   // Nothing waits to be written and no operation is in the kernel.
   [[nodiscard]] bool idle() const;
   [[nodiscard]] const Statistics& statistics() const;
+  [[nodiscard]] EventFile::Statistics file_statistics() const;
 
  private:
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };
+
+// ---- Metrics ----
+
+// What is counted, in the order of the page and of docs/metrics.md. Each is described once, in the table of
+// src/report/metric_table.cpp; names there.
+enum class Metric : std::uint8_t {
+  messages_accepted,
+  octets_accepted,
+  sessions_begun,
+  sessions,
+  transactions_in,
+  replies_4,
+  replies_5,
+  recipients_delivered,
+  recipients_deferred,
+  recipients_failed,
+  octets_delivered,
+  connections_made,
+  connect_failures,
+  connections,
+  transactions_out,
+  queue_messages,
+  queue_entries,
+  messages_failed,
+  destinations_healthy,
+  destinations_failing,
+  destinations_paused,
+  waiting_healthy,
+  waiting_failing,
+  waiting_paused,
+  oldest_due,
+  spool_commits,
+  spool_batches,
+  spool_log_octets,
+  spool_large_octets,
+  spool_segments,
+  spool_recycled,
+  spool_index_octets,
+  spool_damaged,
+  refusing_disk,
+  refusing_memory,
+  refusing_queue,
+  refusing_stopped,
+  chunks_used,
+  chunks_total,
+  ring_turns,
+  ring_completions,
+  ring_submissions,
+  ring_operations,
+  ring_buffers,
+  ring_parked,
+  ring_exhausted,
+  ring_overflows,
+  events_written,
+  events_dropped,
+  events_errors,
+  events_rotations,
+  cores,
+  memory_resident,
+  memory_limit,
+  started,
+};
+inline constexpr std::size_t kMetrics = static_cast<std::size_t>(Metric::started) + 1;
+
+// What is measured. The unit in which a value is recorded stands behind it.
+enum class Measure : std::uint8_t {
+  accept_time,     // ns: from the end of a content to its 250
+  queue_time,      // ms: from the acceptance to the delivery of a recipient
+  connect_time,    // ns: an attempt's phases; TCP
+  greeting_time,   // ns: from connected to ready for mail
+  envelope_time,   // ns: from MAIL to the last reply to the envelope
+  content_time,    // ns: from there to the final reply
+  batch_time,      // ns: one durable write of the log
+  batch_octets,    // octets of it
+  batch_messages,  // new messages in it
+};
+inline constexpr std::size_t kMeasures = static_cast<std::size_t>(Measure::batch_messages) + 1;
+
+// A destination with much mail, by its name.
+struct Crowded {
+  std::string name;
+  std::uint64_t waiting = 0;      // recipients' entries
+  std::uint64_t connections = 0;  // now
+};
+
+// What one core, or several, have counted at one moment. Sums: gauges of all cores add up too, but for oldest_due,
+// where the largest counts.
+class Metrics {
+ public:
+  void set(Metric metric, std::uint64_t value) { values_[static_cast<std::size_t>(metric)] = value; }
+  void add(Metric metric, std::uint64_t value) { values_[static_cast<std::size_t>(metric)] += value; }
+  void set(Measure measure, const Histogram& seen) { seen_[static_cast<std::size_t>(measure)] = seen; }
+  // Keeps the `most` with the most waiting; those with the same name add up.
+  void crowded(std::vector<Crowded> found, std::size_t most);
+  void merge(const Metrics& other);
+  [[nodiscard]] std::uint64_t get(Metric metric) const { return values_[static_cast<std::size_t>(metric)]; }
+  [[nodiscard]] const Histogram& get(Measure measure) const { return seen_[static_cast<std::size_t>(measure)]; }
+  [[nodiscard]] const std::vector<Crowded>& crowded() const { return crowded_; }
+  // The text format of Prometheus, version 0.0.4. `version` is the program's.
+  [[nodiscard]] std::string text(View version) const;
+
+ private:
+  std::array<std::uint64_t, kMetrics> values_{};
+  std::array<Histogram, kMeasures> seen_;
+  std::vector<Crowded> crowded_;
+};
+
+// docs/metrics.md, whole, from the table. A test holds the file against it.
+std::string metrics_page();
 
 }  // namespace ringpost::report

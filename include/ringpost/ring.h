@@ -181,6 +181,7 @@ class Files {
   virtual Result<std::size_t> read(File, Room room, std::uint64_t offset) = 0;
   virtual Result<void> write(File, View octets, std::uint64_t offset) = 0;  // all of it
   virtual Result<void> allocate(File, std::uint64_t size) = 0;              // posix_fallocate; ENOSPC when full
+  virtual Result<void> truncate(File, std::uint64_t size) = 0;              // to less
   virtual Result<void> sync(File) = 0;                                      // fdatasync; fsync for a directory
   virtual Result<std::uint64_t> size(File) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // names without . and ..
@@ -200,13 +201,16 @@ struct ListenOptions {
   bool share_port = true;  // SO_REUSEPORT: each core has its own listener on the same address
 };
 
-// Counts since start, for metrics; plain integers of the loop's thread.
+// Counts since start and, where "now" stands, of this moment; for metrics. Plain integers of the loop's thread.
 struct Statistics {
   std::uint64_t turns = 0;
   std::uint64_t completions = 0;
   std::uint64_t submissions = 0;
   std::uint64_t buffers_exhausted = 0;  // times a receive was parked because no provided buffer was left
   std::uint64_t completion_overflows = 0;
+  std::uint64_t receives_parked = 0;  // now: receives that wait for a buffer
+  std::uint64_t operations = 0;       // now: in flight, since the last turn
+  std::uint64_t receive_buffers = 0;  // of the kernel to fill
 };
 
 class Ring {

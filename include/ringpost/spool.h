@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 
+#include "ringpost/base/counter.h"
 #include "ringpost/base/limits.h"
 #include "ringpost/base/list.h"
 #include "ringpost/message.h"
@@ -145,6 +146,9 @@ struct Statistics {
   std::uint64_t chunks_free = 0;
   std::uint64_t chunks_total = 0;
   std::uint64_t damaged_messages = 0;  // found damaged while running
+  Histogram batch_time;                // a durable write of the log, in nanoseconds
+  Histogram batch_octets;              // with padding
+  Histogram batch_messages;            // new messages
 };
 
 class Spool {

@@ -19,6 +19,12 @@ std::uint64_t Histogram::quantile(double p) const {
   return largest_of(kSteps - 1);
 }
 
+std::uint64_t Histogram::at_most(std::uint64_t bound) const {
+  std::uint64_t seen = 0;
+  for (std::size_t step = 0; step < kSteps && largest_of(step) <= bound; ++step) seen += counts_[step].get();
+  return seen;
+}
+
 void Histogram::merge(const Histogram& other) {
   for (std::size_t step = 0; step < kSteps; ++step) counts_[step].add(other.counts_[step].get());
   total_.add(other.total_.get());

@@ -27,7 +27,7 @@ using Field = std::variant<Place<Owner, std::string>, Place<Owner, bool>, Place<
                            Place<Owner, std::vector<SocketAddress>>, Place<Owner, std::vector<Network>>>;
 
 // What a text must look like.
-enum class Form : std::uint8_t { path, socket_path, hostname, domain, reply, mailbox };
+enum class Form : std::uint8_t { path, socket_path, hostname, domain, reply, mailbox, event_type };
 
 enum class When : std::uint8_t { reload, restart };
 enum class Effect : std::uint8_t { now, not_yet };

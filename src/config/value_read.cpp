@@ -92,6 +92,10 @@ Wrong read(const Node& node, const About& about, std::string& to) {
     case Form::mailbox:
       wrong = read_mailbox(node.text);
       break;
+    case Form::event_type:
+      if (std::ranges::find(kEventTypes, View{node.text}) == std::end(kEventTypes))
+        wrong = quoted(node.text) + " is no type of event";
+      break;
     case Form::domain:
       break;
   }
@@ -218,6 +222,11 @@ std::string example(const std::string&, Form form) {
       return "a text of at most " + std::to_string(kMaxBanner) + " printable characters";
     case Form::mailbox:
       return "an address such as \"postmaster@example.net\"";
+    case Form::event_type: {
+      std::string all = "one of";
+      for (const View name : kEventTypes) all.append(all.ends_with("of") ? " " : ", ").append(quoted(name));
+      return all;
+    }
   }
   return "a text";
 }

@@ -73,6 +73,8 @@ std::string type_name(const std::string&, Form form) {
       return "text";
     case Form::mailbox:
       return "mail address";
+    case Form::event_type:
+      return "event type";
   }
   return "text";
 }
@@ -84,7 +86,10 @@ std::string type_name(Duration, Form) { return "duration"; }
 std::string type_name(const SocketAddress&, Form) { return "address"; }
 std::string type_name(ListenerKind kind, Form) { return one_of(choices(kind)); }
 std::string type_name(PrivateAddresses value, Form) { return one_of(choices(value)); }
-std::string type_name(const std::vector<std::string>&, Form) { return "path or list of paths"; }
+std::string type_name(const std::vector<std::string>&, Form form) {
+  const std::string one = type_name(std::string{}, form);
+  return one + " or list of " + one + "s";
+}
 std::string type_name(const std::vector<Duration>&, Form) { return "list of durations"; }
 std::string type_name(const std::vector<SocketAddress>&, Form) { return "address or list of addresses"; }
 std::string type_name(const std::vector<Network>&, Form) { return "list of networks"; }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/dispatch.h"
+#include "core/gather.h"
 #include "core/intake.h"
 #include "core/operate.h"
 #include "core/post.h"
@@ -26,8 +27,8 @@ constexpr Duration kAbortGrace = 5s;  // after drain's time: for the kernel to g
 
 struct Core::Parts {
   Parts(ring::Ring& ring, std::shared_ptr<const config::Config> config, std::string file, Ended when_ended,
-        std::shared_ptr<receive::Census> the_census)
-      : rooms(ring, std::move(config)),
+        std::shared_ptr<receive::Census> the_census, std::shared_ptr<report::EventFile> event_file)
+      : rooms(ring, std::move(config), std::move(event_file)),
         census(std::move(the_census)),
         config_file(std::move(file)),
         ended(std::move(when_ended)),
@@ -35,6 +36,7 @@ struct Core::Parts {
         dispatch(rooms, settle),
         intake(rooms, dispatch, static_cast<std::uint32_t>(sizes_of(*rooms.config).in_memory)),
         operate(rooms, dispatch, settle),
+        gather(rooms),
         end_timer(this, ring::call<&Parts::look_for_end>) {}
 
   Result<void> start();
@@ -56,6 +58,7 @@ struct Core::Parts {
   Dispatch dispatch;
   Intake intake;
   Operate operate;
+  Gather gather;
   std::unique_ptr<control::Server> control;  // core 0's
   spool::Recovery recovery;
   std::optional<Error> failure;
@@ -66,7 +69,7 @@ struct Core::Parts {
 };
 
 Result<void> Core::Parts::start() {
-  if (auto opened = rooms.events.open(); !opened) return opened;
+  if (auto opened = rooms.event_file->open(); !opened) return opened;
   if (auto recovered = recover(); !recovered) return recovered;
   rooms.ring.on_mail(this, [](void* self, const ring::Mail& mail) { static_cast<Parts*>(self)->take_mail(mail); });
   rooms.deliverer = std::make_unique<deliver::Deliverer>(rooms.ring, rooms.config, dispatch);
@@ -76,6 +79,7 @@ Result<void> Core::Parts::start() {
     control = std::make_unique<control::Server>(rooms.ring, rooms.config->control.socket, operate);
     if (auto listening = control->listen(); !listening) return listening;
   }
+  if (rooms.ring.core() == CoreId{0}) rooms.events.tidy();
   dispatch.wake();
   return {};
 }
@@ -107,6 +111,12 @@ void Core::Parts::take_mail(const ring::Mail& mail) {
       return operate.answer(*static_cast<Query*>(mail.pointer));
     case Post::query_done:
       return operate.part_done(*static_cast<Query*>(mail.pointer));
+    case Post::http:
+      return gather.execute(static_cast<control::HttpServer*>(mail.pointer)->take(mail.words[0]));
+    case Post::gather:
+      return gather.answer(*static_cast<Gathering*>(mail.pointer));
+    case Post::gathered:
+      return gather.part_done(*static_cast<Gathering*>(mail.pointer));
     case Post::reload: {
       const std::unique_ptr<std::shared_ptr<const config::Config>> owned(
           static_cast<std::shared_ptr<const config::Config>*>(mail.pointer));
@@ -138,7 +148,8 @@ void Core::Parts::reconfigure(std::shared_ptr<const config::Config> config) {
   rooms.router = std::make_unique<route::Router>(*rooms.config);
   rooms.receiver->reconfigure(rooms.config);
   rooms.deliverer->reconfigure(rooms.config);
-  rooms.events.reopen(rooms.config->events.file);  // also the same file: it may have been rotated
+  // Also the same file: another program may have rotated it. It is one for all cores.
+  rooms.events.reconfigure(rooms.config->events, rooms.ring.core() == CoreId{0});
   dispatch.rerouted();
   std::string changed;
   for (const config::Change& change : config::diff(*before, *rooms.config))
@@ -152,6 +163,8 @@ void Core::Parts::drain() {
   abort_at = rooms.ring.now() + rooms.config->drain;
   tell_process(report::EventType::stop, "draining, at most " + config::duration_text(rooms.config->drain));
   if (control) control->close();
+  rooms.events.hurry();
+  gather.end();
   rooms.receiver->drain();
   dispatch.stop();
   rooms.deliverer->drain();
@@ -179,7 +192,7 @@ void Core::Parts::abort() {
 bool Core::Parts::at_rest() const {
   const bool disk_done = failure || rooms.spool->idle();
   return rooms.receiver->idle() && rooms.deliverer->idle() && dispatch.idle() && intake.idle() && operate.idle() &&
-         disk_done && (!control || control->idle());
+         gather.idle() && disk_done && (!control || control->idle());
 }
 
 void Core::Parts::look_for_end() {
@@ -193,9 +206,9 @@ void Core::Parts::look_for_end() {
 }
 
 Core::Core(ring::Ring& ring, std::shared_ptr<const config::Config> config, std::string config_file, Ended ended,
-           std::shared_ptr<receive::Census> census)
+           std::shared_ptr<receive::Census> census, std::shared_ptr<report::EventFile> event_file)
     : parts_(std::make_unique<Parts>(ring, std::move(config), std::move(config_file), std::move(ended),
-                                     std::move(census))) {}
+                                     std::move(census), std::move(event_file))) {}
 Core::~Core() = default;
 
 Result<void> Core::start() { return parts_->start(); }

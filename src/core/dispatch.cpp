@@ -421,7 +421,19 @@ void Dispatch::closed(DestinationId id) {
 
 void Dispatch::reached(DestinationId id) {
   target(id).blame_next = false;
+  const queue::Destination& shown = rooms_.queue->at(id);
+  if (shown.failures > 0) rooms_.events.write({.type = report::EventType::destination_reached, .site = shown.name});
   rooms_.queue->reached(id);
+}
+
+void Dispatch::connection_over(DestinationId id, std::uint32_t messages, const deliver::Attempt& attempt) {
+  rooms_.events.write({.type = report::EventType::connection,
+                       .peer = attempt.host,
+                       .source = attempt.source,
+                       .site = rooms_.queue->at(id).name,
+                       .messages = messages,
+                       .has_messages = true,
+                       .took = attempt.took});
 }
 
 void Dispatch::unreachable(DestinationId id, const Outcome& outcome, const deliver::Attempt& attempt) {
@@ -450,6 +462,11 @@ void Dispatch::destination_dead(DestinationId id) {
   const std::uint32_t failures = rooms_.queue->at(id).failures + 1;
   const Duration pause = std::min(kLongestPause, schedule[std::min<std::size_t>(failures, schedule.size()) - 1]);
   rooms_.queue->pause(id, rooms_.ring.wall() + pause, failures, t.error);
+  rooms_.events.write({.type = report::EventType::destination_paused,
+                       .peer = t.error_host,
+                       .text = t.error,
+                       .site = rooms_.queue->at(id).name,
+                       .until = rooms_.ring.wall() + pause});
   if (!t.ready.empty())
     blame(t, t.pop());
   else

@@ -48,6 +48,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   void closed(DestinationId) override;
   void reached(DestinationId) override;
   void unreachable(DestinationId, const message::Outcome&, const deliver::Attempt&) override;
+  void connection_over(DestinationId, std::uint32_t messages, const deliver::Attempt&) override;
 
   // Leases::Listener
   void leases_changed(DestinationId) override;

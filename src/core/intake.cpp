@@ -62,6 +62,7 @@ void Intake::commit(message::Draft& draft, receive::Ticket ticket) {
   message.state.reset(message.envelope.recipient_count(), message.envelope.accepted);
   Pending* pending = pending_.acquire(*this, ticket);
   CHECK(pending != nullptr);  // there are as many places as Messages, and each waits once
+  pending->begun = rooms_.ring.now();
   rooms_.spool->commit(message, pending->commit);
 }
 
@@ -85,6 +86,7 @@ void Intake::committed(Pending& pending, spool::Message& message, const Result<v
 
 void Intake::answer(Pending& pending, const Result<void>& result) {
   const receive::Ticket ticket = pending.ticket;
+  if (result) rooms_.accept_time.record(static_cast<std::uint64_t>((rooms_.ring.now() - pending.begun).count()));
   pending_.release(pending);
   rooms_.receiver->committed(ticket, result);
 }
@@ -113,6 +115,11 @@ void Intake::refused(const SocketAddress& client, View reverse_path, View forwar
                        .code = code,
                        .enhanced = enhanced,
                        .text = text});
+}
+
+void Intake::session_over(const SocketAddress& client, std::uint32_t messages, Duration took) {
+  rooms_.events.write(
+      {.type = report::EventType::session, .peer = client, .messages = messages, .has_messages = true, .took = took});
 }
 
 void Intake::tell_reception(const spool::Message& message) {

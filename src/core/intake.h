@@ -24,6 +24,7 @@ class Intake : public receive::Host {
   void abandon(message::Draft&) override;
   void refused(const SocketAddress& client, View reverse_path, View forward_path, std::uint16_t code,
                smtp::EnhancedCode enhanced, View text) override;
+  void session_over(const SocketAddress& client, std::uint32_t messages, Duration took) override;
 
   [[nodiscard]] bool idle() const { return pending_.used() == 0; }
 
@@ -39,6 +40,7 @@ class Intake : public receive::Host {
     Intake& owner;
     receive::Ticket ticket;
     spool::Commit commit;
+    Instant begun;  // the content was complete
     Instant since;  // linked into held_: durable, answered later
   };
   void committed(Pending&, spool::Message&, const Result<void>&);

@@ -271,6 +271,7 @@ void Operate::status(Part& part) const {
   part.spool = rooms_.spool->statistics();
   part.events_written = rooms_.events.statistics().written;
   part.events_dropped = rooms_.events.statistics().dropped;
+  if (rooms_.ring.core() == CoreId{0}) part.events_dropped += rooms_.event_file->statistics().journal_dropped;
 }
 
 void Operate::destinations(Part& part) const {

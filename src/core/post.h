@@ -14,9 +14,12 @@ enum class Post : std::uint32_t {
   query_done,  // pointer: the same Query, back on core 0
   reload,      // pointer: a std::shared_ptr<const config::Config>, the receiver's to delete
   drain,
-  trouble,  // to core 0; pointer: a std::string that says what, the receiver's to delete
-  pulse,    // a Pulse asks whether the loop turns; words[0]: the round, pointer: where the core marks it
-  started,  // to core 0: every core has started; words[0]: messages recovered by all of them
+  http,      // to core 0: words[0] is the number of an exchange of the control::HttpServer at `pointer`
+  gather,    // pointer: a Gathering to fill in this core's part of
+  gathered,  // pointer: the same Gathering, back on core 0
+  trouble,   // to core 0; pointer: a std::string that says what, the receiver's to delete
+  pulse,     // a Pulse asks whether the loop turns; words[0]: the round, pointer: where the core marks it
+  started,   // to core 0: every core has started; words[0]: messages recovered by all of them
 };
 
 inline ring::Mail mail_of(const pace::Letter& letter) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/warm.h"
+#include "ringpost/base/counter.h"
 #include "ringpost/config.h"
 #include "ringpost/core.h"
 #include "ringpost/deliver.h"
@@ -19,23 +20,29 @@
 namespace ringpost::core {
 
 struct Rooms {
-  Rooms(ring::Ring& the_ring, std::shared_ptr<const config::Config> the_config)
+  Rooms(ring::Ring& the_ring, std::shared_ptr<const config::Config> the_config,
+        std::shared_ptr<report::EventFile> the_event_file = nullptr)
       : ring(the_ring),
         config(std::move(the_config)),
         router(std::make_unique<route::Router>(*config)),
-        events(the_ring, config->events.file),
+        event_file(the_event_file ? std::move(the_event_file)
+                                  : std::make_shared<report::EventFile>(the_ring.files(), config->events)),
+        events(the_ring, event_file, config->events),
         warm(the_ring) {}
 
   ring::Ring& ring;
   std::shared_ptr<const config::Config> config;
   std::unique_ptr<route::Router> router;
+  std::shared_ptr<report::EventFile> event_file;  // of the process
   report::EventLog events;
   std::unique_ptr<spool::Spool> spool;
   Warm warm;  // before the spool goes
   std::unique_ptr<queue::Queue> queue;
   std::unique_ptr<receive::Receiver> receiver;
   std::unique_ptr<deliver::Deliverer> deliverer;
-  Counts counts;  // what the flows count; counts_of() has the rest
+  Histogram accept_time;  // nanoseconds from the end of a content to its 250
+  Histogram queue_time;   // milliseconds from the acceptance to the delivery of a recipient
+  Counts counts;          // what the flows count; counts_of() has the rest
 };
 
 // What this core has counted, with what its rooms hold now.

@@ -25,6 +25,7 @@
 #include "core/systemd.h"
 #include "ringpost/base/check.h"
 #include "ringpost/base/fd.h"
+#include "ringpost/control.h"
 #include "ringpost/core.h"
 
 namespace ringpost::core {
@@ -66,6 +67,7 @@ class Process {
   void beat();
   void on_signal(int signal);
   void reload();
+  Result<void> serve_metrics();
   void to_all(const std::function<ring::Mail()>& make);
 
   std::shared_ptr<const config::Config> config_;
@@ -73,6 +75,9 @@ class Process {
   unsigned cores_;
   ring::Fleet fleet_;
   std::shared_ptr<receive::Census> census_ = std::make_shared<receive::Census>();
+  std::shared_ptr<report::EventFile> events_ =
+      std::make_shared<report::EventFile>(ring::kernel_files(), config_->events);
+  std::unique_ptr<control::HttpServer> metrics_;  // posts to fleet_
   std::barrier<> started_;
   std::atomic<bool> start_failed_ = false;
   std::atomic<bool> failed_ = false;
@@ -129,6 +134,9 @@ int Process::run() {
     return 1;
   }
   if (!take_given_sockets()) return 1;
+  events_->on_trouble([](const std::string& line) { say("ringpost: " + line); });
+  if (auto serving = serve_metrics(); !serving)
+    return say("ringpost: metrics.address: " + serving.error().message()), 1;
   running_ = cores_;
   std::vector<std::jthread> threads;
   for (std::uint16_t i = 0; i < cores_; ++i) threads.emplace_back([this, i] { core_thread({i}); });
@@ -136,6 +144,7 @@ int Process::run() {
   if (start_failed_) std::_Exit(1);  // without destructors: rooms may have operations in the kernel
   const int code = wait();
   threads.clear();
+  metrics_.reset();
   ring::kernel_files().close(*locked);
   return code;
 }
@@ -156,6 +165,20 @@ bool Process::take_given_sockets() {
     fleet_.give(given.address, std::move(given.socket));
   }
   return true;
+}
+
+// Threads of its own take connections at once; what is asked waits for core 0's loop.
+Result<void> Process::serve_metrics() {
+  if (!config_->metrics.address.known()) return {};
+  metrics_ = std::make_unique<control::HttpServer>([this](std::uint64_t number) {
+    ring::Mail asked = mail_of(Post::http, {}, metrics_.get());
+    asked.words[0] = number;
+    fleet_.mail_to({0}, asked);
+  });
+  auto bound = metrics_->listen(config_->metrics.address);
+  if (!bound) return std::unexpected(bound.error());
+  say(fmt::format("metrics on http://{}/metrics", bound->text()));
+  return {};
 }
 
 void Process::core_thread(CoreId id) {
@@ -179,7 +202,7 @@ void Process::core_thread(CoreId id) {
           if (failure != nullptr) core_failed(id, *failure);
           (*ring)->stop();
         },
-        census_);
+        census_, events_);
     if (auto started = core.start(); !started) return give_up(started.error());
     recovered_ += core.recovery().messages;
     started_.arrive_and_wait();

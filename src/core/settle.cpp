@@ -1,6 +1,7 @@
 #include "core/settle.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ringpost::core {
 namespace {
@@ -45,6 +46,8 @@ bool Settle::outcome(spool::Message& message, std::uint32_t recipient, const Out
       state.status = Status::delivered;
       state.text = {};
       ++rooms_.counts.delivered;
+      rooms_.queue_time.record(static_cast<std::uint64_t>(
+          std::max<std::int64_t>(0, rooms_.ring.wall().milliseconds - message.envelope.accepted.milliseconds)));
       break;
     case Outcome::Kind::later:
       later(message, outcome, state);
@@ -78,9 +81,11 @@ void Settle::later(const spool::Message& message, const Outcome& outcome, Recipi
 }
 
 void Settle::expire(spool::Message& message, std::span<const std::uint32_t> recipients, View site) {
+  bool told = false;
   for (const std::uint32_t recipient : recipients) {
     RecipientState state = message.state.at(recipient);
     if (state.status != Status::open) continue;
+    if (!std::exchange(told, true)) tell_expiry(message, recipients.size(), site);
     std::string text = "Message expired: not delivered within " + config::duration_text(rooms_.config->retry.expire);
     if (!state.text.empty()) text.append("; last error: ").append(state.text);
     state.status = Status::failed;
@@ -93,6 +98,16 @@ void Settle::expire(spool::Message& message, std::span<const std::uint32_t> reci
     tell(message, recipient, outcome, report::EventType::failure, state.attempts,
          {.host = {}, .source = {}, .site = site});
   }
+}
+
+void Settle::tell_expiry(const spool::Message& message, std::size_t recipients, View site) {
+  rooms_.events.write({.type = report::EventType::expiry,
+                       .id = message.id,
+                       .from = message.envelope.reverse_path(),
+                       .has_from = true,
+                       .site = site,
+                       .recipients = static_cast<std::uint32_t>(recipients),
+                       .queued = rooms_.ring.wall() - message.envelope.accepted});
 }
 
 bool Settle::is_kept_failed(const spool::Message& message) {

@@ -41,6 +41,7 @@ class Settle {
   [[nodiscard]] Duration wait_after(SpoolId id, std::uint16_t attempts) const;
   void tell(const spool::Message&, std::uint32_t recipient, const message::Outcome&, report::EventType,
             std::uint32_t attempt, const Origin&);
+  void tell_expiry(const spool::Message&, std::size_t recipients, View site);
 
   Rooms& rooms_;
 };

@@ -19,6 +19,8 @@ View words(int error) {
   return text != nullptr ? text : "unknown error";
 }
 
+std::uint64_t nanoseconds(Duration duration) { return static_cast<std::uint64_t>(duration.count()); }
+
 // Where this machine has run out of something, or forbids it: no word about the destination.
 bool is_local(int error) {
   switch (error) {
@@ -125,6 +127,9 @@ void Connection::on_connect(const ring::Completion& done) {
 void Connection::begin_talk() {
   phase_ = Phase::talking;
   ++pool_.statistics().connections;
+  connected_at_ = pool_.ring().now();
+  pool_.statistics().connect_time.record(nanoseconds(connected_at_ - begun_at_));
+  messages_ = 0;
   source_ = pool_.ring().local_address(socket_).value_or(SocketAddress{});
   config::Manners manners = route_->manners;
   manners.chunking = manners.chunking && !destination_.bdat_unknown;
@@ -234,6 +239,7 @@ void Connection::after_close() {
     message::Outcome refused;
     if (session_->refused(refused)) note_failure(refused);
     session_.reset();
+    pool_.host().connection_over(destination_.id, messages_, attempt(begun_at_));
   } else if (!leaving_) {
     note_connect_failure(error_);
   }
@@ -268,7 +274,8 @@ Job* Connection::next() {
   Job* const job = pool_.host().next(destination_.id);
   if (job == nullptr) return nullptr;
   CHECK(begun_count_ < begun_.size());
-  begun_[begun_count_++] = {job, pool_.ring().now()};
+  const Instant now = pool_.ring().now();
+  begun_[begun_count_++] = {.job = job, .at = now, .enveloped = now};
   ++pool_.statistics().transactions;
   return job;
 }
@@ -293,7 +300,13 @@ void Connection::outcome(Job& job, std::uint32_t recipient, const message::Outco
 }
 
 void Connection::done(Job& job) {
-  if (forget(job).delivered) pool_.statistics().octets += job.content->size();
+  if (const Begun taken = forget(job); taken.delivered) {
+    Statistics& statistics = pool_.statistics();
+    statistics.octets += job.content->size();
+    statistics.envelope_time.record(nanoseconds(taken.enveloped - taken.at));
+    statistics.content_time.record(nanoseconds(pool_.ring().now() - taken.enveloped));
+    ++messages_;
+  }
   pool_.host().done(job);
 }
 
@@ -302,10 +315,13 @@ void Connection::returned(Job& job) {
   pool_.host().returned(job);
 }
 
+void Connection::envelope_answered(Job& job) { begun(job).enveloped = pool_.ring().now(); }
+
 void Connection::bdat_unknown() { destination_.bdat_unknown = true; }
 
 void Connection::reached() {
   reached_ = true;
+  pool_.statistics().greeting_time.record(nanoseconds(pool_.ring().now() - connected_at_));
   pool_.host().reached(destination_.id);
 }
 

@@ -50,6 +50,7 @@ class Connection final : public Talk, public Link<> {
   struct Begun {
     Job* job = nullptr;
     Instant at;
+    Instant enveloped;  // its envelope was answered
     bool delivered = false;
   };
 
@@ -60,6 +61,7 @@ class Connection final : public Talk, public Link<> {
   void returned(Job&) override;
   void reached() override;
   void bdat_unknown() override;
+  void envelope_answered(Job&) override;
   void ready() override { wake(); }
 
   // ---- from the ring
@@ -97,7 +99,9 @@ class Connection final : public Talk, public Link<> {
   int error_ = 0;               // of the connect
   std::size_t sending_ = 0;     // octets in the kernel
   std::uint64_t progress_ = 0;  // of the session, when the deadline was set
+  std::uint32_t messages_ = 0;  // taken by this host
   Instant begun_at_;            // this host's connect
+  Instant connected_at_;
   Instant deadline_;
   ring::Socket socket_;
   SocketAddress source_;

@@ -154,6 +154,7 @@ void ClientSession::Parts::on_mail(Transaction& t, const smtp::Reply& reply) {
 
 void ClientSession::Parts::on_rcpt(Transaction& t, const smtp::Reply& reply) {
   --t.rcpts_owed;
+  if (t.rcpts_owed == 0) talk.envelope_answered(*t.job);
   if (t.envelope_refused) return;
   while (t.fates[t.next_answered] != Fate::asked) ++t.next_answered;
   const std::size_t position = t.next_answered++;

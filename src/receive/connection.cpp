@@ -27,11 +27,13 @@ Ticket Connection::name() const {
 }
 
 void Connection::start() {
+  begun_ = around_.ring.now();
   session_.on_wake(this, ring::call<&Connection::on_wake>);
   settle();
 }
 
 void Connection::committed(std::uint32_t sequence, const Result<void>& result) {
+  if (result) ++messages_;
   session_.committed(sequence, result);
   settle();
 }

@@ -48,6 +48,8 @@ class Connection {
   void abort();
 
   [[nodiscard]] const SocketAddress& client() const { return client_; }
+  [[nodiscard]] std::uint32_t messages() const { return messages_; }  // that it was answered 250 for
+  [[nodiscard]] Instant begun() const { return begun_; }
   // How the Receiver counted it.
   enum class Counted : std::uint8_t { not_at_all, as_session, as_session_of_client };
   Counted counted = Counted::not_at_all;
@@ -91,10 +93,12 @@ class Connection {
   ring::Operation send_{this, ring::handler<&Connection::on_send>};
   ring::Timer timer_{this, ring::call<&Connection::on_timer>};
   ring::Deferred turn_end_{this, ring::call<&Connection::on_turn_end>};
+  Instant begun_;
   Instant since_;          // the client's clock began
   Instant content_since_;  // the clock of the content under way began
   std::uint32_t progress_ = 0;
   std::uint32_t content_ = 0;
+  std::uint32_t messages_ = 0;
   std::uint32_t lingered_ = 0;  // octets dropped since
   State state_ = State::open;
   bool cancelled_ = false;  // the receive that is in the kernel

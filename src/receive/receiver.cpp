@@ -137,6 +137,7 @@ void Receiver::Parts::gone(Connection& connection) {
   } else {
     census->leave(connection.client(), connection.counted == Connection::Counted::as_session_of_client);
     --pools.statistics.sessions;
+    around.host.session_over(connection.client(), connection.messages(), ring.now() - connection.begun());
   }
   connections.release(connection);
 }

@@ -1,7 +1,9 @@
 // One event as one JSON line. docs/events.md lists the keys; a test holds it against this.
 #include <array>
+#include <iterator>
 
 #include "report/json_text.h"
+#include "ringpost/config.h"
 #include "ringpost/report.h"
 
 namespace ringpost::report {
@@ -11,33 +13,9 @@ namespace {
 constexpr std::size_t kPathShown = 600;
 constexpr std::size_t kTextShown = 512;
 
-View name_of(EventType type) {
-  switch (type) {
-    case EventType::reception:
-      return "reception";
-    case EventType::delivery:
-      return "delivery";
-    case EventType::transient_failure:
-      return "transient_failure";
-    case EventType::failure:
-      return "failure";
-    case EventType::refusal:
-      return "refusal";
-    case EventType::bounce:
-      return "bounce";
-    case EventType::removal:
-      return "removal";
-    case EventType::start:
-      return "start";
-    case EventType::stop:
-      return "stop";
-    case EventType::reload:
-      return "reload";
-    case EventType::trouble:
-      return "trouble";
-  }
-  return "trouble";
-}
+static_assert(std::size(config::kEventTypes) == static_cast<std::size_t>(EventType::trouble) + 1);
+
+View name_of(EventType type) { return config::kEventTypes[static_cast<std::size_t>(type)]; }
 
 // A line's most octets: keys, numbers and names of fixed length take less than a KiB.
 static_assert(kMostPerOctet * (3 * kPathShown + kTextShown) + 1024 <= kEventLine);
@@ -74,8 +52,10 @@ char* put_event(char* to, const Event& event, WallTime at, CoreId core) {
   if (!event.site.empty()) json.text("site", event.site.substr(0, kPathShown));
   if (event.size != 0) json.number("size", event.size);
   if (event.recipients != 0) json.number("recipients", event.recipients);
+  if (event.has_messages) json.number("messages", event.messages);
   if (event.took >= Duration{0}) json.seconds("took", event.took);
   if (event.queued >= Duration{0}) json.seconds("queued", event.queued);
+  if (event.until.milliseconds != 0) json.time("until", event.until);
   identity(json, "report", event.report);
   json.number("core", core.value);
   to = json.end();

@@ -1,6 +1,11 @@
-// EventLog: lines of one core on their way to the file. One buffer collects while the other is written; a flush comes
-// kFlushInterval after the first line, or when half a buffer is full. Owned by core, called by its flows.
+// EventLog: lines of one core on their way to the file. One buffer collects while a helper thread writes the other; a
+// flush comes kFlushInterval after the first line, or when a quarter of a buffer is full. Owned by core, called by its
+// flows.
+#include <algorithm>
+#include <bitset>
 #include <cerrno>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "ringpost/report.h"
@@ -9,62 +14,72 @@ namespace ringpost::report {
 namespace {
 
 constexpr Duration kFlushInterval = 20ms;
+constexpr Duration kFileBusyAgain = 4ms;  // another core's lines are being written
 constexpr std::size_t kFlushSize = kEventBuffer / 4;
+constexpr std::size_t kTypes = std::size(config::kEventTypes);
+
+std::bitset<kTypes> wanted_types(const config::Events& options) {
+  std::bitset<kTypes> wanted;
+  for (std::size_t i = 0; i < kTypes; ++i)
+    wanted[i] =
+        options.types.empty() || std::ranges::find(options.types, config::kEventTypes[i]) != options.types.end();
+  if (options.types.empty() && !options.sessions)
+    for (const EventType type : {EventType::session, EventType::connection})
+      wanted[static_cast<std::size_t>(type)] = false;
+  if (options.sessions)
+    for (const EventType type : {EventType::session, EventType::connection})
+      wanted[static_cast<std::size_t>(type)] = true;
+  return wanted;
+}
 
 }  // namespace
 
 struct EventLog::Parts {
-  Parts(ring::Ring& the_ring, std::string the_path)
+  Parts(ring::Ring& the_ring, std::shared_ptr<EventFile> the_file, const config::Events& options)
       : ring(the_ring),
-        path(std::move(the_path)),
+        file(std::move(the_file)),
+        types(wanted_types(options)),
         write_op(this, ring::handler<&Parts::on_written>),
-        open_op(this, ring::handler<&Parts::on_opened>),
+        reopen_op(this, ring::handler<&Parts::on_reopened>),
+        tidy_op(this, ring::handler<&Parts::on_tidied>),
         flush_timer(this, ring::call<&Parts::flush>) {
     collecting.reserve(kEventBuffer);
-    writing.reserve(kEventBuffer);
-  }
-  ~Parts() {
-    if (file.open()) ring.files().close(file);
+    writing->reserve(kEventBuffer);
   }
 
   void flush();
-  void send_rest();
+  void send();
   void on_written(const ring::Completion& done);
-  void on_opened(const ring::Completion& done);
+  void on_reopened(const ring::Completion& done);
+  void on_tidied(const ring::Completion&);
   void batch_over();
-  void start_open();
+  void start_reopen();
+  void start_tidy();
 
   ring::Ring& ring;
-  std::string path;
-  std::string opening;  // the path of open_op
-  bool reopen_wanted = false;
-  ring::File file;
-  ring::File next_file;  // opened; taken when nothing is being written
-  std::string collecting, writing;
+  std::shared_ptr<EventFile> file;
+  std::bitset<kTypes> types;
+  std::string collecting;
+  std::shared_ptr<std::string> writing = std::make_shared<std::string>();  // the helper thread's while write_op is out
   std::uint64_t lines_collecting = 0, lines_writing = 0;
-  std::size_t sent = 0;  // octets of `writing`
-  ring::Operation write_op, open_op;
+  std::optional<config::Events> reopen_wanted;
+  bool tidy_wanted = false;
+  ring::Operation write_op, reopen_op, tidy_op;
   ring::Timer flush_timer;
   Statistics statistics;
 };
 
-EventLog::EventLog(ring::Ring& ring, std::string path) : parts_(std::make_unique<Parts>(ring, std::move(path))) {}
+EventLog::EventLog(ring::Ring& ring, std::shared_ptr<EventFile> file, const config::Events& options)
+    : parts_(std::make_unique<Parts>(ring, std::move(file), options)) {}
 EventLog::~EventLog() = default;
 
-Result<void> EventLog::open() {
-  if (parts_->path.empty()) return {};
-  auto opened = parts_->ring.files().open(parts_->path, ring::Files::Open::append);
-  if (!opened) return std::unexpected(opened.error());
-  parts_->file = *opened;
-  return {};
+bool EventLog::wants(EventType type) const {
+  return parts_->types[static_cast<std::size_t>(type)] && parts_->file->wanted();
 }
 
 void EventLog::write(const Event& event) {
   Parts& p = *parts_;
-  if (!p.file.open()) {
-    ++p.statistics.written;
-    return;
-  }
+  if (!wants(event.type)) return;
   if (p.collecting.size() + kEventLine > kEventBuffer) {
     ++p.statistics.dropped;
     return;
@@ -78,79 +93,82 @@ void EventLog::write(const Event& event) {
 }
 
 void EventLog::Parts::flush() {
-  if (write_op.in_kernel() || collecting.empty() || !file.open()) return;
+  if (write_op.in_kernel() || reopen_op.in_kernel()) return;
   flush_timer.disarm();
-  collecting.swap(writing);
-  std::swap(lines_collecting, lines_writing);
-  sent = 0;
-  send_rest();
+  if (writing->empty()) {
+    if (collecting.empty()) return;
+    collecting.swap(*writing);
+    lines_writing = std::exchange(lines_collecting, 0);
+  }
+  send();
 }
 
-// The file is opened to append: the offset says nothing.
-void EventLog::Parts::send_rest() { ring.write(write_op, file, View{writing}.substr(sent), 0, false); }
+void EventLog::Parts::send() {
+  ring.help(write_op, [to = file, lines = writing, now = ring.wall()] { return to->append(*lines, now); });
+}
 
 void EventLog::Parts::on_written(const ring::Completion& done) {
-  if (done.result > 0) {
-    sent += static_cast<std::size_t>(done.result);
-    if (sent < writing.size()) return send_rest();
+  if (done.result == -EBUSY) return ring.arm(flush_timer, kFileBusyAgain);
+  if (done.result >= 0) {
     statistics.written += lines_writing;
-  } else if (done.result == -EINTR || done.result == -EAGAIN) {
-    return send_rest();
   } else {
     // A full or broken event disk: mail goes on, these lines do not.
     ++statistics.errors;
     statistics.dropped += lines_writing;
   }
+  if (done.result == EventFile::kRotated) start_tidy();
+  writing->clear();
+  lines_writing = 0;
   batch_over();
 }
 
 void EventLog::Parts::batch_over() {
-  writing.clear();
-  lines_writing = 0;
-  if (next_file.open()) {
-    ring.close(file);
-    file = std::exchange(next_file, {});
-  }
-  if (!collecting.empty() && !flush_timer.armed()) ring.arm(flush_timer, kFlushInterval);
+  if (reopen_wanted) return start_reopen();
+  if ((!writing->empty() || !collecting.empty()) && !flush_timer.armed()) ring.arm(flush_timer, kFlushInterval);
 }
 
-void EventLog::reopen(std::string path) {
+void EventLog::reconfigure(const config::Events& options, bool first) {
   Parts& p = *parts_;
-  p.path = std::move(path);
-  p.reopen_wanted = true;
-  if (!p.open_op.in_kernel()) p.start_open();
+  p.types = wanted_types(options);
+  if (!first) return;
+  p.reopen_wanted = options;
+  if (!p.write_op.in_kernel() && !p.reopen_op.in_kernel()) p.start_reopen();
 }
 
-void EventLog::Parts::start_open() {
-  reopen_wanted = false;
-  opening = path;
-  if (opening.empty()) {
-    if (!write_op.in_kernel() && file.open()) ring.close(std::exchange(file, {}));
+void EventLog::Parts::start_reopen() {
+  ring.help(reopen_op, [to = file, options = std::move(*reopen_wanted)] { return to->reopen(options); });
+  reopen_wanted.reset();
+}
+
+void EventLog::Parts::on_reopened(const ring::Completion&) {
+  start_tidy();
+  batch_over();
+}
+
+void EventLog::hurry() { parts_->file->hurry(); }
+
+void EventLog::tidy() { parts_->start_tidy(); }
+
+void EventLog::Parts::start_tidy() {
+  if (tidy_op.in_kernel()) {
+    tidy_wanted = true;
     return;
   }
-  ring.open(open_op, opening.c_str(), ring::Files::Open::append);
+  tidy_wanted = false;
+  ring.help(tidy_op, [to = file] { return to->tidy(); });
 }
 
-void EventLog::Parts::on_opened(const ring::Completion& done) {
-  if (done.result >= 0) {
-    if (next_file.open()) ring.close(next_file);
-    next_file = {done.result};
-    if (!write_op.in_kernel()) batch_over();
-  } else {
-    ++statistics.errors;
-    const Error error = fail(-done.result, opening + ": events go on into the old file").error();
-    if (file.open()) {
-      write_event(collecting, {.type = EventType::trouble, .text = error.message()}, ring.wall(), ring.core());
-      ++lines_collecting;
-    }
-  }
-  if (reopen_wanted) start_open();
+void EventLog::Parts::on_tidied(const ring::Completion&) {
+  if (tidy_wanted) start_tidy();
 }
 
 bool EventLog::idle() const {
-  return parts_->collecting.empty() && !parts_->write_op.in_kernel() && !parts_->open_op.in_kernel();
+  const Parts& p = *parts_;
+  return p.collecting.empty() && p.writing->empty() && !p.write_op.in_kernel() && !p.reopen_op.in_kernel() &&
+         !p.tidy_op.in_kernel();
 }
 
 const Statistics& EventLog::statistics() const { return parts_->statistics; }
+EventFile::Statistics EventLog::file_statistics() const { return parts_->file->statistics(); }
 
 }  // namespace ringpost::report

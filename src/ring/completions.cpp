@@ -143,6 +143,7 @@ void KernelRing::received(std::uint32_t index, const io_uring_cqe& done) {
   if (slots_[index].cancelled) return finish(index, done.res == 0 ? 0 : cancel_result(slots_[index]));
   if (done.res == -ENOBUFS) {
     ++statistics_.buffers_exhausted;
+    ++statistics_.receives_parked;
     slots_[index].input_waits = true;
     slots_.push(parked_, index, Where::parked);
     return;
@@ -187,7 +188,10 @@ void KernelRing::hand_over_piece(std::uint32_t index, View octets) {
 // All buffers are back by now, since no handler keeps one. As many receives as there are buffers can use one; more
 // would only fail again.
 void KernelRing::resume_receives() {
-  for (unsigned count = buffers_.count(); count > 0 && !parked_.empty(); --count) queue(slots_.pop(parked_));
+  for (unsigned count = buffers_.count(); count > 0 && !parked_.empty(); --count) {
+    --statistics_.receives_parked;
+    queue(slots_.pop(parked_));
+  }
 }
 
 // ---- send

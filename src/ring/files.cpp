@@ -85,6 +85,12 @@ class KernelFiles final : public Files {
     return {};
   }
 
+  Result<void> truncate(File file, std::uint64_t size) override {
+    if (without_interruption([&] { return ::ftruncate(file.fd, static_cast<off_t>(size)); }) != 0)
+      return fail(errno, "truncate " + path_of(file));
+    return {};
+  }
+
   Result<void> sync(File file) override {
     struct stat facts{};
     const bool directory = ::fstat(file.fd, &facts) == 0 && S_ISDIR(facts.st_mode);

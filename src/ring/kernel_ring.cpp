@@ -61,6 +61,7 @@ Result<void> KernelRing::set_up(const RingOptions& options) {
   io_uring_register_ring_fd(&ring_);
   bundles_ = options.bundle_receives && bundles_work();
   if (auto ready = buffers_.set_up(ring_, options.receive_buffers, options.receive_buffer_size); !ready) return ready;
+  statistics_.receive_buffers = buffers_.count();
   read_clocks();
   timers_.run(now_);
   queue_doorbell();
@@ -92,6 +93,7 @@ void KernelRing::turn() {
   work_left_ = run_deferred();
   post_waiting();
   ring_bells();
+  statistics_.operations = slots_.used();
   submit_and_wait();
 }
 

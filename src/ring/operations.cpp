@@ -229,6 +229,7 @@ void KernelRing::cancel(Operation& operation) {
       queue_cancel(index);
       return;
     case Where::parked:
+      --statistics_.receives_parked;
       slots_.leave(parked_, index);
       break;
     case Where::paused:

@@ -258,6 +258,7 @@ void Log::send() {
   linger_.disarm();
   lingered_ = false;
   flying_ = true;
+  flown_since_ = store_.ring.now();
   flight_->segment = current_->slot;
   flight_->place = {current_->header.number, current_->header.life, current_->used};
   BatchHead head{.log = number, .place = flight_->place, .sequence = flight_->sequence, .previous = last_};
@@ -287,9 +288,14 @@ void Log::on_written(int error) {
 
 void Log::complete() {
   last_ = flight_->place;
-  ++store_.statistics.batches;
-  store_.statistics.octets_written += flight_octets_.size();
+  Statistics& statistics = store_.statistics;
+  ++statistics.batches;
+  statistics.octets_written += flight_octets_.size();
+  const std::uint64_t commits = statistics.commits;
   for (const Batch::Effect& effect : flight_->effects) apply(effect);
+  statistics.batch_time.record(static_cast<std::uint64_t>((store_.ring.now() - flown_since_).count()));
+  statistics.batch_octets.record(flight_octets_.size());
+  statistics.batch_messages.record(statistics.commits - commits);
   flying_ = false;
   hand_out(*flight_, {});
   store_.loosened();

@@ -97,6 +97,7 @@ class Log {
   Batch* open_ = &one_;
   Batch* flight_ = &two_;
   bool flying_ = false;
+  Instant flown_since_;
   bool flight_waits_ = false;  // for disk space, to be written again
   bool starved_ = false;
   bool lingered_ = false;  // state records have waited long enough

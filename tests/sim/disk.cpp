@@ -351,6 +351,21 @@ int Disk::allocate(ring::File file, std::uint64_t size) {
   return 0;
 }
 
+int Disk::truncate(ring::File file, std::uint64_t size) {
+  if (const int fault = enter(DiskCall::truncate, true); fault != 0) return fault;
+  const Handle* open = handle(file);
+  if (open == nullptr || !may_write(open->mode)) return -EBADF;
+  Inode& inode = node(open->inode);
+  if (size >= inode.size) return 0;
+  const std::string nothing(static_cast<std::size_t>(inode.size - size), '\0');
+  inode.current.write(size, nothing);
+  std::erase_if(inode.pending, [size](const PendingWrite& write) { return write.offset >= size; });
+  for (PendingWrite& write : inode.pending) write.size_after = std::min(write.size_after, size);
+  inode.size = size;
+  inode.durable_size = std::min(inode.durable_size, size);
+  return 0;
+}
+
 void Disk::finish(DiskWork& work) {
   if (off_ || !inodes_.contains(work.inode)) return;
   if (lie_ == DiskLie::not_durable && work.call != DiskCall::read) return;

@@ -37,8 +37,9 @@ enum class DiskCall : std::uint8_t {
   list,
   lock,
   size,
+  truncate,
   space,
-  change,  // any of write, sync, allocate, remove, rename, make_directory and an open that creates
+  change,  // any of write, sync, allocate, truncate, remove, rename, make_directory and an open that creates
   any,
 };
 inline constexpr std::size_t kDiskCalls = static_cast<std::size_t>(DiskCall::any) + 1;
@@ -149,6 +150,7 @@ class Disk {
   DiskWork begin_write(ring::File, View, std::uint64_t offset, bool durable);
   DiskWork begin_sync(ring::File);
   int allocate(ring::File, std::uint64_t size);
+  int truncate(ring::File, std::uint64_t size);  // durable at once: nobody here relies on a length that came back
   int remove(const std::string& path);
   void finish(DiskWork&);
   void close(ring::File);

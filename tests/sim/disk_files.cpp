@@ -36,6 +36,10 @@ class SimFiles final : public ring::Files {
     return answer(disk_.allocate(file, size), "allocate");
   }
 
+  Result<void> truncate(ring::File file, std::uint64_t size) override {
+    return answer(disk_.truncate(file, size), "truncate");
+  }
+
   Result<void> sync(ring::File file) override {
     DiskWork work = disk_.begin_sync(file);
     disk_.finish(work);

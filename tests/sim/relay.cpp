@@ -28,10 +28,11 @@ bool Relay::start() {
   const auto locked = spool::lock(world_.disk().files(), config_.spool.directory);
   if (!locked) failure_ = locked.error();
   ended_.assign(config_.cores, false);
+  const auto events = std::make_shared<report::EventFile>(world_.disk().files(), config_.events);
   for (std::size_t i = 0; i < config_.cores && !failure_; ++i) {
-    cores_.push_back(std::make_unique<core::Core>(world_.ring(static_cast<unsigned>(i)),
-                                                  std::make_shared<const config::Config>(config_), "",
-                                                  [this, i](const Error* failure) { on_ended(i, failure); }));
+    cores_.push_back(std::make_unique<core::Core>(
+        world_.ring(static_cast<unsigned>(i)), std::make_shared<const config::Config>(config_), "",
+        [this, i](const Error* failure) { on_ended(i, failure); }, nullptr, events));
     if (const auto started = cores_.back()->start(); !started) failure_ = started.error();
   }
   if (failure_) {

@@ -72,6 +72,10 @@ config::Config Scenario::draw_config() {
   config.limits.sessions = 1000;
   config.control.socket = "/control";
   config.events.file = random_.chance(1, 2) ? "/log/events.jsonl" : "";
+  config.events.rotate_size = 16 * 1024;
+  config.events.rotate_age = 5min;
+  config.events.keep = 3;
+  config.events.sessions = true;
   for (std::size_t i = 1; i <= kPeersMost; ++i) {
     config::Route route{"d" + std::to_string(i) + ".test", {peer(i)}, config.deliver.manners};
     if (i == 1 && random_.chance(1, 2)) route.hosts.push_back(peer(2));

@@ -60,3 +60,25 @@ TEST_CASE("a merged histogram has seen what both saw") {
   CHECK(one.quantile(0.3) == 10);
   CHECK(one.quantile(1.0) >= 1000);
 }
+
+TEST_CASE("a power of two belongs to what is at most it, its successor does not") {
+  for (unsigned power = 0; power < 63; ++power) {
+    const std::uint64_t bound = std::uint64_t{1} << power;
+    Histogram histogram;
+    histogram.record(bound - 1);
+    histogram.record(bound);
+    histogram.record(bound + 1);
+    CHECK(histogram.at_most(bound) == 2);
+    CHECK(histogram.at_most(UINT64_MAX) == 3);
+  }
+}
+
+TEST_CASE("a copy has seen what its original had seen, and nothing more") {
+  Histogram original;
+  original.record(7);
+  const Histogram copy = original;
+  original.record(7);
+  CHECK(copy.count() == 1);
+  CHECK(copy.total() == 7);
+  CHECK(copy.at_most(7) == 1);
+}

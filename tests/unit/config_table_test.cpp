@@ -24,7 +24,7 @@ struct Samples {
 const std::vector<std::string> kBadForAll{"1979-05-27", "1.5", "{ a = 1 }", "[[]]"};
 
 const std::map<std::string, Samples> kSamples{
-    {"switch", {"false", {"1", "\"true\"", "[true]"}}},
+    {"switch", {"", {"1", "\"true\"", "[true]"}}},
     {"port", {"2599", {"-1", "\"5\"", "[5]", "true", "0", "65536", "9223372036854775807"}}},
     {"count", {"", {"-1", "\"5\"", "[5]", "true", "9223372036854775807"}}},
     {"size", {"", {"-1", "true", "[\"64M\"]", "\"64X\"", "\"\"", "\"99999999T\""}}},
@@ -43,12 +43,14 @@ const std::map<std::string, Samples> kSamples{
     {"list of networks", {"[\"192.0.2.0/24\", \"2001:db8::/32\"]", {"5", "[\"10.0.0.1/8\"]", "[\"\"]", "[true]"}}},
     {"list of durations", {"[\"7m\", \"8m\"]", {"5", "[]", "[\"5\"]", "[\"5m\", 5]", "\"\""}}},
     {"path or list of paths", {"[\"/some/file\"]", {"5", "[5]", "[\"\"]"}}},
+    {"event type or list of event types", {"[\"reload\", \"trouble\"]", {"5", "[5]", "\"\"", "\"Reload\"", "[\"x\"]"}}},
     {"one of \"relay\", \"submission\", \"submissions\"", {"\"submission\"", {"\"smtp\"", "\"Relay\"", "25", "[]"}}},
     {"one of \"refuse\", \"allow\"", {"\"allow\"", {"\"yes\"", "true", "\"\""}}},
 };
 
 // Numbers have their bounds in the table: the least value is good (the most, where the least is the default).
 std::string good_value(const KeyFacts& key) {
+  if (key.type == "switch") return key.initial == "true" ? "false" : "true";
   const std::string& sample = kSamples.at(key.type).good;
   if (!sample.empty()) return sample;
   return key.initial == key.least ? key.most : key.least;
