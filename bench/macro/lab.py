@@ -60,7 +60,8 @@ def machine():
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
             break
-    return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(), "commit": commit(),
+    congestion = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+    return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(), "congestion": congestion, "commit": commit(),
             "load": round(os.getloadavg()[0], 1), "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
