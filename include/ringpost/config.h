@@ -67,7 +67,8 @@ struct Spool {
 };
 
 struct Dns {
-  std::vector<SocketAddress> servers;  // empty: /etc/resolv.conf
+  std::vector<SocketAddress> servers;  // once checked: as the file says, else those of /etc/resolv.conf; may be empty
+  std::uint64_t cache = 0;             // octets of answers, all cores together; 0: see cache_of()
 };
 
 // How one destination is talked to. In Deliver the general case; in Route what holds for that route, already resolved.
@@ -103,10 +104,26 @@ struct Deliver {
   DeliverTimeouts timeouts;
 };
 
+// A host of a route: an address, or a name to be looked up. A port that the file does not say is filled in.
+struct RouteHost {
+  SocketAddress address;  // of a name: family none, and the port
+  std::string name;       // lower case; empty: it is an address
+  [[nodiscard]] std::uint16_t port() const { return address.port; }
+  [[nodiscard]] std::string text() const;  // "192.0.2.1:25", "mail.example.net:25"
+  bool operator==(const RouteHost&) const = default;
+};
+
 struct Route {
-  std::string domain;                // lower case: "example.net", ".example.net" (its subdomains), "*"
-  std::vector<SocketAddress> hosts;  // in order of trial, ports filled in; never empty
-  Manners manners;                   // what the route does not say itself is taken from [deliver]
+  std::string domain;            // lower case: "example.net", ".example.net" (its subdomains), "*"
+  std::vector<RouteHost> hosts;  // in order of trial; empty: by the domain's MX
+  Manners manners;               // what the route does not say itself is taken from [deliver]
+};
+
+// A line of /etc/hosts, for one of its names.
+struct NamedAddress {
+  std::string name;  // lower case
+  SocketAddress address;
+  bool operator==(const NamedAddress&) const = default;
 };
 
 struct Retry {
@@ -204,7 +221,13 @@ struct Config {
   Events events;
   Tls tls;
   Auth auth;
+  // What the file does not say: read from the system together with it.
+  std::vector<NamedAddress> hosts;           // /etc/hosts
+  std::vector<SocketAddress> own_addresses;  // of this machine's interfaces, without ports
 };
+
+// dns.cache, where it is 0 by what limits.memory has for it.
+std::uint64_t cache_of(const Config&);
 
 // ---- Reading ----
 
@@ -237,9 +260,12 @@ struct Loaded {
 
 // What a default may depend on outside the file.
 struct Surroundings {
-  std::string hostname;  // of the machine, as gethostname has it; replaced if it is no domain name
-  std::string home;      // $HOME
-  std::string state;     // $XDG_STATE_HOME
+  std::string hostname;       // of the machine, as gethostname has it; replaced if it is no domain name
+  std::string home;           // $HOME
+  std::string state;          // $XDG_STATE_HOME
+  std::string resolv_conf{};  // what /etc/resolv.conf holds
+  std::string hosts{};        // what /etc/hosts holds
+  std::vector<SocketAddress> own_addresses{};  // of this machine's interfaces
   static Surroundings of_this_system();
 };
 

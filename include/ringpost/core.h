@@ -21,25 +21,31 @@ namespace ringpost::core {
 
 // What one core counts, for status, metrics and tests.
 struct Counts {
-  std::uint64_t accepted = 0;     // messages answered 250
-  std::uint64_t delivered = 0;    // recipients
-  std::uint64_t deferred = 0;     // transient failures of recipients
-  std::uint64_t failed = 0;       // recipients
-  std::uint64_t queued = 0;       // messages with an open recipient, now
-  std::uint64_t kept_failed = 0;  // messages without one that wait for an operator, now
-  std::uint64_t sessions = 0;     // now
-  std::uint64_t connections = 0;  // outbound, now
+  std::uint64_t accepted = 0;      // messages answered 250
+  std::uint64_t delivered = 0;     // recipients
+  std::uint64_t deferred = 0;      // transient failures of recipients
+  std::uint64_t failed = 0;        // recipients
+  std::uint64_t queued = 0;        // messages with an open recipient, now
+  std::uint64_t kept_failed = 0;   // messages without one that wait for an operator, now
+  std::uint64_t sessions = 0;      // now
+  std::uint64_t connections = 0;   // outbound, now
+  std::uint64_t destinations = 0;  // remembered, now; of each core by itself
 };
+
+// Where questions to the name servers lie on their way between cores.
+class Board;
+std::shared_ptr<Board> make_board();
 
 class Core {
  public:
   // `ended`: called once when the core is done: drained (failure empty), or unable to go on (what and why).
   using Ended = std::function<void(const Error* failure)>;
 
-  // The ring outlives the core. `config` is this core's own copy; the census and the event file are one for all cores
-  // of the process (null: this core is the only one).
+  // The ring outlives the core. `config` is this core's own copy; the census, the event file and the board are one for
+  // all cores of the process (null: this core is the only one).
   Core(ring::Ring&, std::shared_ptr<const config::Config> config, std::string config_file, Ended ended,
-       std::shared_ptr<receive::Census> census = nullptr, std::shared_ptr<report::EventFile> event_file = nullptr);
+       std::shared_ptr<receive::Census> census = nullptr, std::shared_ptr<report::EventFile> event_file = nullptr,
+       std::shared_ptr<Board> board = nullptr);
   ~Core();  // after `ended` was called and the ring's loop is over, or before start()
 
   // Recovers its part of the spool, fills the queue, opens listeners (and on core 0 the control socket). Blocks; call

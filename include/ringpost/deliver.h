@@ -40,9 +40,15 @@ struct Job {
   message::BodySource* content = nullptr;     // trace line first; at its first octet
 };
 
+// When another host is there to be tried, one that does not answer a connect is waited for no longer than this.
+inline constexpr Duration kNextHostAfter = 5s;
+// A host that took no connection, or refused to talk, is tried behind the others for so long.
+inline constexpr Duration kHostRests = 60s;
+
 // Where an attempt went, for events.
 struct Attempt {
   SocketAddress host;
+  View host_name;  // of the MX or of the route's host; empty: it was given as an address
   SocketAddress source;
   View site;        // the destination's name
   Duration took{};  // from the transaction's first octet to this outcome
@@ -157,9 +163,9 @@ class Deliverer {
   Deliverer(ring::Ring&, std::shared_ptr<const config::Config>, Host&);
   ~Deliverer();
 
-  // Opens one more connection to the destination; its lease was taken. It asks for jobs when it can send. The route is
-  // copied.
-  void open(DestinationId, const route::Route&);
+  // Opens one more connection to the destination; its lease was taken. It tries the hosts in order, those that failed
+  // lately last, and asks for jobs when it can send. The way is copied.
+  void open(DestinationId, const route::Way&);
   // There are jobs. True when a connection of the destination has room and will ask this turn; false: all are busy, or
   // none.
   bool wake(DestinationId);
@@ -168,6 +174,8 @@ class Deliverer {
   void yield(DestinationId, std::uint32_t count);
   [[nodiscard]] std::uint32_t connections(DestinationId) const;
   [[nodiscard]] std::uint32_t connecting(DestinationId) const;  // of them: not greeted yet
+  // The destination has no connection and its id may come to mean another one: what is known of it goes.
+  void forget(DestinationId);
   void reconfigure(std::shared_ptr<const config::Config>);
   // No new transactions; idle connections QUIT; the others when done.
   void drain();

@@ -29,6 +29,7 @@ namespace ringpost::pace {
 inline constexpr Duration kLeaseIdle = 1s;
 inline constexpr Duration kLeaseTurn = 1s;
 inline constexpr Duration kRefusedFor = 60s;
+inline constexpr Duration kExpireStep = 20ms;
 
 // A destination as all cores call it.
 using Key = std::uint64_t;
@@ -77,8 +78,10 @@ class Borrower {
   // Connections that this core must end: all recalled ones when it has no mail for them (`busy` false), else those
   // whose turn is over.
   [[nodiscard]] std::uint32_t must_end(DestinationId, bool busy, Instant now) const;
+  // Nothing is held, asked for or to be told: the id may come to mean another destination. False: it is too early.
+  bool forget(DestinationId);
   // Gives back what was unused for kLeaseIdle. Call when next_time() has come; a turn of a recalled lease ends then
-  // too.
+  // too. Not more often than each kExpireStep, however many leases there are.
   void expire(Instant now, std::vector<Letter>& out);
   [[nodiscard]] std::optional<Instant> next_time() const;
 

@@ -34,7 +34,7 @@ struct Entry {
 
 // How one destination stands, for dispatch and for people.
 struct Destination {
-  std::string name;
+  std::string name;            // empty: the id is not in use
   std::uint64_t ready = 0;     // entries due now
   std::uint64_t waiting = 0;   // due later
   std::uint64_t taken = 0;     // being attempted
@@ -54,7 +54,10 @@ class Queue {
   DestinationId destination(View name);
   [[nodiscard]] std::optional<DestinationId> find(View name) const;
   [[nodiscard]] const Destination& at(DestinationId) const;
-  [[nodiscard]] std::size_t destinations() const;
+  [[nodiscard]] std::size_t destinations() const;  // ids in use are below it
+  [[nodiscard]] std::size_t known() const;         // of them in use
+  // Nobody needs the destination any more: its id may come to mean another one. False: it has entries.
+  bool forget(DestinationId);
 
   // Adds an entry. When the message already has one for that destination (waiting or ready), only its due time becomes
   // the earlier of both; a taken one will be ready again at `due` when put back. False: the table is full.

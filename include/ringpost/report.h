@@ -57,6 +57,7 @@ struct Event {
   bool has_from = false;   // an empty `from` is the null reverse-path
   View to{};               // forward-path
   SocketAddress peer{};    // client of a reception, host of a delivery
+  View host{};             // the host's name, where it has one
   std::uint16_t code = 0;  // reply code; 0: none
   smtp::EnhancedCode enhanced{};
   View text{};                   // the reply, or ours

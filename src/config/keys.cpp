@@ -83,10 +83,16 @@ constexpr Key<Config> kRootKeys[] = {
       .bounds = {0, 1024 * kGibi}},
      [](Config& c) -> auto& { return c.spool.reserve; }},
     {{.path = "dns.servers",
-      .text = "Name servers to ask. An empty list: those of /etc/resolv.conf.",
-      .effect = Effect::not_yet,
-      .default_port = 53},
+      .text = "Name servers to ask, in order of preference: recursive ones. One on this machine keeps answers for all "
+              "programs and validates them. An empty list: those of /etc/resolv.conf, read anew at SIGHUP.",
+      .default_port = 53,
+      .default_text = "those of /etc/resolv.conf"},
      [](Config& c) -> auto& { return c.dns.servers; }},
+    {{.path = "dns.cache",
+      .text = "Memory for answers of name servers, all cores together; those used least recently make room. A domain "
+              "takes 1K to 2K. 0: a thirty-second part of limits.memory.",
+      .bounds = {0, 64 * kGibi}},
+     [](Config& c) -> auto& { return c.dns.cache; }},
     {{.path = "deliver.port", .text = "The port of a destination whose route names none.", .bounds = {1, 65535}},
      [](Config& c) -> auto& { return c.deliver.port; }},
     {{.path = "deliver.connections",
@@ -112,8 +118,7 @@ constexpr Key<Config> kRootKeys[] = {
      [](Config& c) -> auto& { return c.deliver.manners.overlap; }},
     {{.path = "deliver.private_addresses",
       .text = "Whether an MX in loopback, unspecified or link-local space is used. Hosts of a route are "
-              "always used.",
-      .effect = Effect::not_yet},
+              "always used."},
      [](Config& c) -> auto& { return c.deliver.private_addresses; }},
     {{.path = "deliver.timeouts.connect", .text = "For a TCP connection to be made.", .bounds = from(1ms, 1h)},
      [](Config& c) -> auto& { return c.deliver.timeouts.connect; }},
@@ -301,10 +306,12 @@ constexpr Key<Route> kRouteKeys[] = {
       .required = true},
      [](Route& r) -> auto& { return r.domain; }},
     {{.path = "host",
-      .text = "Where they are delivered: an address with or without a port, or a list of them, tried in "
-              "order. \"192.0.2.1:25\", \"[2001:db8::1]:25\", \"[192.0.2.1]\". Names are not looked up yet.",
-      .required = true,
-      .needs_some = true},
+      .text = "Where they are delivered: an address or a name, with or without a port, or a list of them, tried in "
+              "order. \"192.0.2.1:25\", \"[2001:db8::1]:25\", \"mail.example.net:2525\". A name has the addresses of "
+              "/etc/hosts, else of its A and AAAA records. Without this key: the domain's MX, with what else the route "
+              "says.",
+      .needs_some = true,
+      .default_text = "the domain's MX"},
      [](Route& r) -> auto& { return r.hosts; }},
     {{.path = "connections",
       .text = "Connections to this destination at once, all cores together.",
@@ -339,8 +346,9 @@ constexpr Section kSections[] = {
     {"spool", "Where mail is kept from its 250 to its end."},
     {"dns", "The resolver."},
     {"route",
-     "Which hosts take the mail of which domains. Mail for a domain without a route waits: MX lookup is not available "
-     "yet.",
+     "Which hosts take the mail of which domains, and how they are talked to. Mail for a domain without a route goes "
+     "to "
+     "its mail exchangers (MX).",
      true},
     {"deliver", "How other servers are talked to."},
     {"deliver.timeouts", "How long to wait at each step of a delivery. The whole reply must be there in time."},

@@ -20,11 +20,11 @@ template <class Owner, class T>
 using Place = T& (*)(Owner&);
 
 template <class Owner>
-using Field = std::variant<Place<Owner, std::string>, Place<Owner, bool>, Place<Owner, std::uint16_t>,
-                           Place<Owner, std::uint32_t>, Place<Owner, std::uint64_t>, Place<Owner, Duration>,
-                           Place<Owner, SocketAddress>, Place<Owner, ListenerKind>, Place<Owner, PrivateAddresses>,
-                           Place<Owner, std::vector<std::string>>, Place<Owner, std::vector<Duration>>,
-                           Place<Owner, std::vector<SocketAddress>>, Place<Owner, std::vector<Network>>>;
+using Field = std::variant<
+    Place<Owner, std::string>, Place<Owner, bool>, Place<Owner, std::uint16_t>, Place<Owner, std::uint32_t>,
+    Place<Owner, std::uint64_t>, Place<Owner, Duration>, Place<Owner, SocketAddress>, Place<Owner, ListenerKind>,
+    Place<Owner, PrivateAddresses>, Place<Owner, std::vector<std::string>>, Place<Owner, std::vector<Duration>>,
+    Place<Owner, std::vector<SocketAddress>>, Place<Owner, std::vector<Network>>, Place<Owner, std::vector<RouteHost>>>;
 
 // What a text must look like.
 enum class Form : std::uint8_t { path, socket_path, hostname, domain, reply, mailbox, event_type };

@@ -2,6 +2,9 @@
 // file of this room that touches the system; it blocks, so it runs before the loops start or on a helper thread.
 #include <dirent.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,6 +80,21 @@ std::string state_directory(const Surroundings& surroundings) {
   return "/var/tmp/ringpost";
 }
 
+std::vector<SocketAddress> interface_addresses() {
+  std::vector<SocketAddress> addresses;
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return addresses;
+  for (const ifaddrs* at = all; at != nullptr; at = at->ifa_next) {
+    if (at->ifa_addr == nullptr) continue;
+    const bool six = at->ifa_addr->sa_family == AF_INET6;
+    const SocketAddress address =
+        SocketAddress::from_sockaddr(*at->ifa_addr, six ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
+    if (address.known()) addresses.push_back(address.with_port(0));
+  }
+  ::freeifaddrs(all);
+  return addresses;
+}
+
 }  // namespace
 
 Surroundings Surroundings::of_this_system() {
@@ -85,6 +103,9 @@ Surroundings Surroundings::of_this_system() {
   if (::gethostname(name.data(), name.size() - 1) == 0) surroundings.hostname = name.data();
   surroundings.home = environment("HOME");
   surroundings.state = environment("XDG_STATE_HOME");
+  surroundings.resolv_conf = read_file("/etc/resolv.conf").value_or("");
+  surroundings.hosts = read_file("/etc/hosts").value_or("");
+  surroundings.own_addresses = interface_addresses();
   return surroundings;
 }
 

@@ -7,6 +7,12 @@
 #include "ringpost/config.h"
 
 namespace ringpost::config {
+
+std::uint64_t cache_of(const Config& config) {
+  constexpr std::uint64_t kShare = 32;  // the part of limits.memory
+  return config.dns.cache != 0 ? config.dns.cache : config.limits.memory / kShare;
+}
+
 namespace {
 
 constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();

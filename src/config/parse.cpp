@@ -253,16 +253,32 @@ void Reading::fill_in() {
         static_cast<std::uint32_t>(std::clamp<std::uint64_t>(room, kFewestSessions, config.limits.sessions));
   }
   for (Route& route : config.routes) {
-    for (SocketAddress& host : route.hosts) {
-      if (host.port == 0) host.port = config.deliver.port;
+    for (RouteHost& host : route.hosts) {
+      if (host.address.port == 0) host.address.port = config.deliver.port;
     }
   }
+  if (config.dns.servers.empty()) config.dns.servers = name_servers(surroundings_.resolv_conf);
+  config.hosts = named_addresses(surroundings_.hosts);
+  config.own_addresses = surroundings_.own_addresses;
 }
 
+// Whether any mail goes to hosts that are not written as addresses.
+bool looks_up_names(const Config& config) {
+  const bool all =
+      std::any_of(config.routes.begin(), config.routes.end(), [](const Route& r) { return r.domain == "*"; });
+  return !all || std::any_of(config.routes.begin(), config.routes.end(), [](const Route& route) {
+    return route.hosts.empty() || std::any_of(route.hosts.begin(), route.hosts.end(),
+                                              [](const RouteHost& host) { return !host.name.empty(); });
+  });
+}
+
+// Only a relay that hands everything to this very machine does not.
 bool delivers_elsewhere(const Config& config) {
-  return std::any_of(config.routes.begin(), config.routes.end(), [](const Route& route) {
-    return std::any_of(route.hosts.begin(), route.hosts.end(),
-                       [](const SocketAddress& host) { return !host.is_loopback(); });
+  const bool all =
+      std::any_of(config.routes.begin(), config.routes.end(), [](const Route& r) { return r.domain == "*"; });
+  return !all || std::any_of(config.routes.begin(), config.routes.end(), [](const Route& route) {
+    return route.hosts.empty() || std::any_of(route.hosts.begin(), route.hosts.end(),
+                                              [](const RouteHost& host) { return !host.address.is_loopback(); });
   });
 }
 
@@ -287,6 +303,10 @@ void Reading::check_whole() {
   if (config.retry.expire < config.retry.schedule.front()) {
     report_.note(spot_of("retry.expire"), "retry.expire", "is shorter than the first wait of retry.schedule",
                  "mail that fails once will not be tried again");
+  }
+  if (config.dns.servers.empty() && looks_up_names(config)) {
+    report_.note(spot_of("dns.servers"), "dns.servers", "is empty, and /etc/resolv.conf names no server",
+                 "mail exchangers cannot be looked up: mail waits until there is one");
   }
   note_keys_without_effect();
 }
@@ -331,7 +351,8 @@ void Reading::check_routes() {
       break;
     }
     for (const Listener& listener : config.listeners) {
-      if (std::find(route.hosts.begin(), route.hosts.end(), listener.address) == route.hosts.end()) continue;
+      const RouteHost itself{listener.address, {}};
+      if (std::find(route.hosts.begin(), route.hosts.end(), itself) == route.hosts.end()) continue;
       report_.note(route_lines_[i]["host"], shown + ".host", "is a listener of this relay",
                    "mail on this route goes round until receive.max_received ends it");
     }
@@ -349,8 +370,8 @@ void Reading::note_keys_without_effect() {
 std::string Reading::origin(View path, const Lines& lines, bool inherits) {
   const auto found = lines.find(path);
   if (found != lines.end()) return found->second.file + ":" + std::to_string(found->second.line);
-  if (inherits) return "[deliver]";
-  return path == "hostname" ? "system" : "default";
+  if (inherits && path != "host") return "[deliver]";
+  return path == "hostname" || path == "dns.servers" ? "system" : "default";
 }
 
 void Reading::gather_settings() {

@@ -42,6 +42,12 @@ std::string expected_value(const Key<Owner>& key);
 // of UTF-8 (RFC 6531), of 1 to 63 octets, 255 in all (4.5.3.1.2).
 bool is_domain(View text);
 
+// The name servers that the text of a resolv.conf names (resolv.conf(5)); port 53.
+std::vector<SocketAddress> name_servers(View resolv_conf);
+
+// The lines of a hosts file (hosts(5)), a name each; what cannot be read is passed over.
+std::vector<NamedAddress> named_addresses(View hosts);
+
 // The known path that `path` was most likely meant to be; empty when none is near.
 std::string nearest_key(View path, const std::vector<std::string>& known);
 

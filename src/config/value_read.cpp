@@ -1,5 +1,6 @@
 // Values from a file: one reader for each type of place, with the word of help that belongs to it.
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "reader.h"
@@ -160,6 +161,33 @@ Wrong read(const Node& node, const About& about, SocketAddress& to) {
   return std::nullopt;
 }
 
+// "mail.example.net", "mail.example.net:2525". A last label of digits alone is an address that went wrong.
+std::optional<RouteHost> read_host_name(View text) {
+  RouteHost host;
+  const std::size_t colon = text.find(':');
+  const View name = text.substr(0, colon);
+  const View last = name.substr(name.rfind('.') + 1);
+  if (!is_domain(name) || std::all_of(last.begin(), last.end(), is_digit)) return std::nullopt;
+  if (colon != View::npos) {
+    const View port = text.substr(colon + 1);
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), host.address.port);
+    if (error != std::errc{} || end != port.data() + port.size() || host.address.port == 0) return std::nullopt;
+  }
+  host.name.assign(name);
+  std::transform(host.name.begin(), host.name.end(), host.name.begin(), ascii_lower);
+  return host;
+}
+
+Wrong read(const Node& node, const About& about, RouteHost& to) {
+  if (node.kind == Node::Kind::text) {
+    if (auto host = read_host_name(node.text)) {
+      to = *std::move(host);
+      return std::nullopt;
+    }
+  }
+  return read(node, about, to.address);
+}
+
 Wrong read(const Node& node, const About&, Network& to) {
   if (node.kind != Node::Kind::text) return unfit(node);
   const auto network = Network::parse(node.text);
@@ -242,6 +270,10 @@ std::string example(const std::vector<std::string>&, Form form) {
 std::string example(const std::vector<Duration>&, Form) { return "a list such as [\"5m\", \"1h\"]"; }
 std::string example(const std::vector<SocketAddress>&, Form) {
   return "an address such as \"192.0.2.1:25\" or \"[2001:db8::1]:25\", or a list of them";
+}
+std::string example(const std::vector<RouteHost>&, Form) {
+  return "an address or a name such as \"192.0.2.1:25\", \"[2001:db8::1]:25\" or \"mail.example.net\", or a list of "
+         "them";
 }
 std::string example(const std::vector<Network>&, Form) { return "a list such as [\"10.0.0.0/8\", \"2001:db8::/32\"]"; }
 

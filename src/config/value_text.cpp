@@ -33,6 +33,10 @@ std::string text(const SocketAddress& address) {
   if (!address.known()) return quoted("");
   return quoted(address.port == 0 ? address.literal() : address.text());
 }
+std::string text(const RouteHost& host) {
+  if (host.name.empty()) return text(host.address);
+  return quoted(host.port() == 0 ? host.name : host.text());
+}
 std::string text(const std::string& value) { return quoted(value); }
 std::string text(bool value) { return value ? "true" : "false"; }
 std::string text(std::uint16_t value) { return std::to_string(value); }
@@ -92,6 +96,7 @@ std::string type_name(const std::vector<std::string>&, Form form) {
 }
 std::string type_name(const std::vector<Duration>&, Form) { return "list of durations"; }
 std::string type_name(const std::vector<SocketAddress>&, Form) { return "address or list of addresses"; }
+std::string type_name(const std::vector<RouteHost>&, Form) { return "address or name, or list of them"; }
 std::string type_name(const std::vector<Network>&, Form) { return "list of networks"; }
 
 // One bound in the type's own unit; texts and addresses have none.
@@ -108,6 +113,10 @@ std::string bound_text(Duration, std::uint64_t bound) {
 std::string bound_text(const std::vector<Duration>&, std::uint64_t bound) { return bound_text(Duration{}, bound); }
 
 }  // namespace
+
+std::string RouteHost::text() const {
+  return name.empty() ? address.text() : name + ":" + std::to_string(address.port);
+}
 
 template <class Owner>
 std::string text_of(const Key<Owner>& key, const Owner& owner) {

@@ -27,8 +27,9 @@ constexpr Duration kAbortGrace = 5s;  // after drain's time: for the kernel to g
 
 struct Core::Parts {
   Parts(ring::Ring& ring, std::shared_ptr<const config::Config> config, std::string file, Ended when_ended,
-        std::shared_ptr<receive::Census> the_census, std::shared_ptr<report::EventFile> event_file)
-      : rooms(ring, std::move(config), std::move(event_file)),
+        std::shared_ptr<receive::Census> the_census, std::shared_ptr<report::EventFile> event_file,
+        std::shared_ptr<Board> board)
+      : rooms(ring, std::move(config), board ? std::move(board) : make_board(), std::move(event_file)),
         census(std::move(the_census)),
         config_file(std::move(file)),
         ended(std::move(when_ended)),
@@ -105,6 +106,10 @@ Result<void> Core::Parts::recover() {
 
 void Core::Parts::take_mail(const ring::Mail& mail) {
   switch (static_cast<Post>(mail.kind)) {
+    case Post::question:
+      return rooms.lookups.asked(mail.from, mail.words[0]);
+    case Post::answer:
+      return rooms.lookups.answered(mail.words[0]);
     case Post::pace:
       return dispatch.leases().receive(letter_of(mail));
     case Post::query:
@@ -148,6 +153,8 @@ void Core::Parts::reconfigure(std::shared_ptr<const config::Config> config) {
   rooms.router = std::make_unique<route::Router>(*rooms.config);
   rooms.receiver->reconfigure(rooms.config);
   rooms.deliverer->reconfigure(rooms.config);
+  rooms.lookups.reconfigure(*rooms.config);
+  rooms.finder.reconfigure(rooms.config);
   // Also the same file: another program may have rotated it. It is one for all cores.
   rooms.events.reconfigure(rooms.config->events, rooms.ring.core() == CoreId{0});
   dispatch.rerouted();
@@ -167,6 +174,7 @@ void Core::Parts::drain() {
   gather.end();
   rooms.receiver->drain();
   dispatch.stop();
+  rooms.lookups.stop();
   rooms.deliverer->drain();
   rooms.ring.arm(end_timer, kEndPoll);
 }
@@ -191,8 +199,8 @@ void Core::Parts::abort() {
 
 bool Core::Parts::at_rest() const {
   const bool disk_done = failure || rooms.spool->idle();
-  return rooms.receiver->idle() && rooms.deliverer->idle() && dispatch.idle() && intake.idle() && operate.idle() &&
-         gather.idle() && disk_done && (!control || control->idle());
+  return rooms.receiver->idle() && rooms.deliverer->idle() && rooms.lookups.idle() && dispatch.idle() &&
+         intake.idle() && operate.idle() && gather.idle() && disk_done && (!control || control->idle());
 }
 
 void Core::Parts::look_for_end() {
@@ -206,9 +214,10 @@ void Core::Parts::look_for_end() {
 }
 
 Core::Core(ring::Ring& ring, std::shared_ptr<const config::Config> config, std::string config_file, Ended ended,
-           std::shared_ptr<receive::Census> census, std::shared_ptr<report::EventFile> event_file)
+           std::shared_ptr<receive::Census> census, std::shared_ptr<report::EventFile> event_file,
+           std::shared_ptr<Board> board)
     : parts_(std::make_unique<Parts>(ring, std::move(config), std::move(config_file), std::move(ended),
-                                     std::move(census), std::move(event_file))) {}
+                                     std::move(census), std::move(event_file), std::move(board))) {}
 Core::~Core() = default;
 
 Result<void> Core::start() { return parts_->start(); }

@@ -1,4 +1,4 @@
-#include "core/dispatch.h"
+#include "core/dispatch_parts.h"
 
 #include <algorithm>
 
@@ -18,44 +18,9 @@ constexpr Duration kRequeue = 100ms;          // between two looks for room in a
 constexpr std::size_t kRoomToRequeue = 4096;  // entries: what most messages need; the others try again
 constexpr Duration kLongestPause = 5min;      // between two tries to reach a destination
 constexpr Duration kLongestSleep = 60s;       // the calendar may jump: look at least so often
+constexpr std::size_t kVisitsAtOnce = 256;    // destinations looked at in one turn
 
 }  // namespace
-
-// One entry on its way through memory and an attempt. Pooled, so that its buffers are made once.
-struct Dispatch::Job : deliver::Job, Link<Job>, Link<UnsavedTag> {
-  explicit Job(Dispatch& dispatch)
-      : owner(dispatch), load(this, [](void* self, Result<spool::Message*> result) {
-          static_cast<Job*>(self)->owner.loaded(*static_cast<Job*>(self), std::move(result));
-        }) {}
-
-  Dispatch& owner;
-  queue::Entry entry;
-  spool::Message* message = nullptr;
-  spool::Reader reader;
-  spool::Load load;
-  std::vector<std::uint32_t> chosen;
-  bool expired = false;  // its time was over when it was taken: it is settled, not attempted
-  bool changed = false;  // an outcome was written into the message's state and is not saved yet: linked as unsaved
-};
-
-struct Dispatch::Target : Link<Target> {  // linked while it has ready jobs
-  DestinationId id;
-  const route::Route* route = nullptr;  // null: the configuration knows no such destination any more
-  List<Job, Job> ready;                 // loaded, recipients chosen, waiting for a connection to ask
-  std::size_t ready_count = 0;
-  std::size_t loading = 0;
-  bool unreachable = false;  // between unreachable() and the closed() that follows it
-  bool blame_next = false;   // dead: the next job that is loaded takes the outcome of the failed try
-  std::string error;         // the last host's words
-  std::uint16_t error_code = 0;
-  smtp::EnhancedCode error_enhanced;
-  SocketAddress error_host;
-
-  Job& pop() {
-    --ready_count;
-    return ready.pop_front();
-  }
-};
 
 Dispatch::Dispatch(Rooms& rooms, Settle& settle)
     : rooms_(rooms),
@@ -63,30 +28,15 @@ Dispatch::Dispatch(Rooms& rooms, Settle& settle)
       leases_(rooms.ring, *this),
       pump_(this, ring::call<&Dispatch::pump>),
       save_(this, ring::call<&Dispatch::save_outcomes>),
-      due_timer_(this, ring::call<&Dispatch::pump>),
+      due_timer_(this, ring::call<&Dispatch::wake>),
       requeue_load_(this,
                     [](void* self, Result<spool::Message*> result) {
                       static_cast<Dispatch*>(self)->requeue_loaded(std::move(result));
                     }),
-      requeue_timer_(this, ring::call<&Dispatch::requeue>) {}
+      requeue_timer_(this, ring::call<&Dispatch::requeue>),
+      sweep_timer_(this, ring::call<&Dispatch::forget_unneeded>) {}
 
 Dispatch::~Dispatch() { CHECK(idle()); }
-
-Dispatch::Target& Dispatch::target(DestinationId id) {
-  while (targets_.size() <= id.value) {
-    Target& made = targets_.emplace_back();
-    made.id = {static_cast<std::uint32_t>(targets_.size() - 1)};
-    made.route = rooms_.router->by_name(rooms_.queue->at(made.id).name);
-  }
-  return targets_[id.value];
-}
-
-DestinationId Dispatch::destination_of(View domain) {
-  const route::Route& found = rooms_.router->find(domain);
-  const auto [known, made] = by_route_.try_emplace(&found);
-  if (made) known->second = rooms_.queue->destination(found.name);
-  return known->second;
-}
 
 bool Dispatch::attempted_soon(const message::Envelope& envelope) {
   return !held_back(target(destination_of(envelope.recipient(0).domain)));
@@ -152,8 +102,19 @@ void Dispatch::pump() {
       serve(*t);
     t = next;
   }
-  queue.begin_round();
-  while (const auto id = queue.next_ready()) visit(target(*id));
+  // A round over all destinations may take several turns; what came up meanwhile is another round.
+  if (!in_round_ && round_again_) {
+    in_round_ = true;
+    round_again_ = false;
+    queue.begin_round();
+  }
+  std::size_t visits = 0;
+  while (in_round_ && visits++ < kVisitsAtOnce) {
+    const auto id = queue.next_ready();
+    in_round_ = id.has_value();
+    if (id) visit(target(*id));
+  }
+  if (in_round_ || round_again_) rooms_.ring.defer(pump_);
   arm_for_due();
 }
 
@@ -166,14 +127,10 @@ void Dispatch::arm_for_due() {
 }
 
 void Dispatch::visit(Target& t) {
+  t.needed_at = rooms_.ring.now();
   expire_waiting(t);
   if (t.route == nullptr) return fill(t);  // each entry finds its new destination when it is loaded
-  if (!t.route->has_hosts()) {
-    const WallTime again = rooms_.ring.wall() + rooms_.config->retry.schedule.front();
-    rooms_.queue->pause(t.id, again, rooms_.queue->at(t.id).failures + 1,
-                        "no route for these domains, and MX delivery is not available yet: add a [[route]]");
-    return;
-  }
+  if (t.refuses(rooms_.ring.now())) return fail_waiting(t);
   serve(t);
 }
 
@@ -186,8 +143,9 @@ void Dispatch::serve(Target& t) {
 void Dispatch::open_if_allowed(Target& t) {
   const std::uint32_t connecting = rooms_.deliverer->connecting(t.id);
   const std::uint32_t greeted = rooms_.deliverer->connections(t.id) - connecting;
-  if (connecting > greeted) return;
-  if (leases_.take(t.id, t.route->name, t.route->manners.connections)) rooms_.deliverer->open(t.id, *t.route);
+  if (connecting > greeted || !has_way(t)) return;
+  if (leases_.take(t.id, rooms_.queue->at(t.id).name, t.route->manners.connections))
+    rooms_.deliverer->open(t.id, t.way);
 }
 
 void Dispatch::expire_waiting(Target& t) {
@@ -247,6 +205,7 @@ void Dispatch::loaded(Job& job, Result<spool::Message*> result) {
     return wake();  // its new destinations, and the next entries of this one
   }
   if (job.expired) return settle_expired(job);
+  if (t.refuses(rooms_.ring.now())) return refuse(t, job);
   if (t.blame_next) {
     t.blame_next = false;
     return blame(t, job);
@@ -273,7 +232,7 @@ void Dispatch::put_ready(Target& t, Job& job, bool first) {
 // Whether nothing may be attempted there now.
 bool Dispatch::held_back(const Target& t) const {
   const queue::Destination& shown = rooms_.queue->at(t.id);
-  return shown.paused_until > rooms_.ring.wall() || t.route == nullptr || !t.route->has_hosts();
+  return shown.paused_until > rooms_.ring.wall() || t.route == nullptr;
 }
 
 // The open recipients that go to this job's destination by the routes of now and that no other attempt is about. Those
@@ -336,7 +295,11 @@ void Dispatch::outcome(deliver::Job& base, std::uint32_t recipient, const Outcom
   auto& job = static_cast<Job&>(base);
   if (outcome.kind != Outcome::Kind::delivered) rooms_.queue->note_error(job.destination, outcome.text);
   if (!settle_.outcome(*job.message, recipient, outcome,
-                       {.host = attempt.host, .source = attempt.source, .site = attempt.site, .took = attempt.took}))
+                       {.host = attempt.host,
+                        .host_name = attempt.host_name,
+                        .source = attempt.source,
+                        .site = attempt.site,
+                        .took = attempt.took}))
     return;
   // Not only when the job is done: that may wait long, for a peer that replies before it has read all that was sent.
   job.changed = true;
@@ -429,6 +392,7 @@ void Dispatch::reached(DestinationId id) {
 void Dispatch::connection_over(DestinationId id, std::uint32_t messages, const deliver::Attempt& attempt) {
   rooms_.events.write({.type = report::EventType::connection,
                        .peer = attempt.host,
+                       .host = attempt.host_name,
                        .source = attempt.source,
                        .site = rooms_.queue->at(id).name,
                        .messages = messages,
@@ -443,6 +407,7 @@ void Dispatch::unreachable(DestinationId id, const Outcome& outcome, const deliv
   t.error_code = outcome.code;
   t.error_enhanced = outcome.enhanced;
   t.error_host = attempt.host;
+  t.error_host_name = attempt.host_name;
   rooms_.queue->note_error(id, outcome.text);
 }
 
@@ -453,19 +418,24 @@ void Dispatch::leases_changed(DestinationId id) {
   wake();
 }
 
-// Nobody reaches it: the oldest message has had its attempt, the others wait untouched until the pause is over.
 void Dispatch::destination_dead(DestinationId id) {
-  if (stopped_) return;
-  Target& t = target(id);
-  if (t.ready.empty()) fill(t);
+  if (!stopped_) pause_for(target(id));
+}
+
+// Nobody reaches it, or finds it: the oldest message has had its attempt, the others wait untouched until the pause is
+// over.
+void Dispatch::pause_for(Target& t) {
+  if (t.ready.empty() && t.loading == 0)
+    if (const auto entry = rooms_.queue->take(t.id)) begin(t, *entry);
   const auto& schedule = rooms_.config->retry.schedule;
-  const std::uint32_t failures = rooms_.queue->at(id).failures + 1;
+  const std::uint32_t failures = rooms_.queue->at(t.id).failures + 1;
   const Duration pause = std::min(kLongestPause, schedule[std::min<std::size_t>(failures, schedule.size()) - 1]);
-  rooms_.queue->pause(id, rooms_.ring.wall() + pause, failures, t.error);
+  rooms_.queue->pause(t.id, rooms_.ring.wall() + pause, failures, t.error);
   rooms_.events.write({.type = report::EventType::destination_paused,
                        .peer = t.error_host,
+                       .host = t.error_host_name,
                        .text = t.error,
-                       .site = rooms_.queue->at(id).name,
+                       .site = rooms_.queue->at(t.id).name,
                        .until = rooms_.ring.wall() + pause});
   if (!t.ready.empty())
     blame(t, t.pop());
@@ -477,8 +447,9 @@ void Dispatch::destination_dead(DestinationId id) {
 void Dispatch::blame(Target& t, Job& job) {
   const Outcome outcome{Outcome::Kind::later, t.error_code, t.error_enhanced, t.error};
   for (const std::uint32_t recipient : job.chosen)
-    job.changed |= settle_.outcome(*job.message, recipient, outcome,
-                                   {.host = t.error_host, .source = {}, .site = rooms_.queue->at(t.id).name});
+    job.changed |= settle_.outcome(
+        *job.message, recipient, outcome,
+        {.host = t.error_host, .host_name = t.error_host_name, .source = {}, .site = rooms_.queue->at(t.id).name});
   finish(job);
 }
 
@@ -487,8 +458,14 @@ void Dispatch::blame(Target& t, Job& job) {
 void Dispatch::rerouted() {
   by_route_.clear();
   for (Target& t : targets_) {
+    if (!t.in_use) continue;
     t.route = rooms_.router->by_name(rooms_.queue->at(t.id).name);
     t.blame_next = false;
+    // Hosts are looked for anew: routes, name servers or what is private may have changed.
+    if (t.search.searching()) --searches_;
+    t.search.cancel();
+    t.way.hosts = nullptr;
+    t.refusal = {};
     back_to_queue_all(t);
     rooms_.queue->reached(t.id);
   }
@@ -499,6 +476,7 @@ void Dispatch::stop() {
   stopped_ = true;
   due_timer_.disarm();
   requeue_timer_.disarm();
+  sweep_timer_.disarm();
   for (Target& t : targets_) back_to_queue_all(t);
 }
 

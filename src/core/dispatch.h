@@ -5,7 +5,9 @@
 //   queue ── take ──> Job(loading) ── loaded ──> Job(ready) ── next() ──> Job(with a connection) ── done() ──> settle,
 //   queue
 //
-// A destination that cannot be reached is paused: its entries stay ready, untouched, but for those that expire.
+// A destination that cannot be reached is paused: its entries stay ready, untouched, but for those that expire. Its
+// hosts are looked up before the first connection and when the answers do not hold any more; one that cannot take mail
+// at all has its entries failed for as long as the answers say so. What nobody has needed for a while is forgotten.
 #pragma once
 
 #include <deque>
@@ -31,7 +33,10 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   // Whether its first recipient's destination takes mail now, as far as is known.
   [[nodiscard]] bool attempted_soon(const message::Envelope&);
   // Something is due or may have become so: look this turn.
-  void wake() { rooms_.ring.defer(pump_); }
+  void wake() {
+    round_again_ = true;
+    rooms_.ring.defer(pump_);
+  }
   // The routes have changed: destinations are looked up anew and everything that was stopped for want of one is tried.
   void rerouted();
   // Begins nothing any more; what is loaded goes back to the queue. Attempts under way end by the deliverer.
@@ -65,6 +70,13 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   void visit(Target&);
   void serve(Target&);
   void open_if_allowed(Target&);
+  [[nodiscard]] bool has_way(Target&);
+  void found(Target&, const route::Finding&);
+  void pause_for(Target&);
+  void fail_waiting(Target&);
+  void refuse(Target&, Job&);
+  void forget_unneeded();
+  [[nodiscard]] bool forget(Target&);
   void arm_for_due();
 
   Job* begin(Target&, const queue::Entry&);
@@ -93,7 +105,13 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   ring::Deferred save_;
   ring::Timer due_timer_;
   std::deque<Target> targets_;                                       // by DestinationId
-  std::unordered_map<const route::Route*, DestinationId> by_route_;  // of the present router
+  std::unordered_map<const route::Route*, DestinationId> by_route_;  // of the present router: the static ones
+  std::string scratch_;                                              // a domain's name
+  std::size_t searches_ = 0;                                         // under way
+  std::size_t known_ = 0;                                            // targets in use
+  std::size_t sweep_at_ = 0;                                         // of targets_: where forget_unneeded() goes on
+  bool in_round_ = false;                                            // of pump(): it goes on in the next turn
+  bool round_again_ = false;                                         // something may have become due meanwhile
   List<Target, Target> with_ready_;                                  // and perhaps some that have none any more
   std::vector<std::unique_ptr<Job>> jobs_;
   List<Job, Job> free_jobs_;
@@ -102,6 +120,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   std::vector<SpoolId> unqueued_;  // messages that found the queue full
   spool::Load requeue_load_;
   ring::Timer requeue_timer_;
+  ring::Timer sweep_timer_;
   bool requeue_busy_ = false;
   SpoolId requeued_;        // the one that requeue_load_ is about
   Instant no_load_before_;  // memory was short, and no job has ended since

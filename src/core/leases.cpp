@@ -30,6 +30,13 @@ void Leases::refused(DestinationId id) {
   post();
 }
 
+bool Leases::forget(DestinationId id) {
+  if (id.value >= keys_.size() || keys_[id.value] == 0) return true;
+  if (!borrower_.forget(id)) return false;
+  keys_[id.value] = 0;
+  return true;
+}
+
 std::uint32_t Leases::must_end(DestinationId id, bool busy) const { return borrower_.must_end(id, busy, ring_.now()); }
 
 void Leases::receive(const pace::Letter& letter) {

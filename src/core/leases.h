@@ -23,6 +23,8 @@ class Leases {
   bool take(DestinationId, View name, std::uint32_t limit);
   void closed(DestinationId);
   void refused(DestinationId);
+  // Nothing is held or asked for there: what is known of the destination goes. False: it is too early.
+  bool forget(DestinationId);
   [[nodiscard]] std::uint32_t must_end(DestinationId, bool busy) const;
   void receive(const pace::Letter&);
 

@@ -169,7 +169,8 @@ class Operate::Task : public Walk::Visitor {
     const auto add = [this](std::string line) { part().lines.push_back({{}, std::move(line)}); };
     add(envelope_line(message));
     for (std::uint32_t i = 0; i < message.state.size(); ++i)
-      add(recipient_line(message, i, operate_.rooms_.router->find(message.envelope.recipient(i).domain).name));
+      add(recipient_line(message, i,
+                         operate_.rooms_.router->place(message.envelope.recipient(i).domain, scratch_).name));
     if (query_.request.content) add(content_line(message));
   }
 
@@ -200,6 +201,7 @@ class Operate::Task : public Walk::Visitor {
   Operate& operate_;
   Query& query_;
   Walk walk_;
+  std::string scratch_;  // a destination's name
 };
 
 Operate::Operate(Rooms& rooms, Dispatch& dispatch, Settle& settle)
@@ -269,6 +271,7 @@ void Operate::send_back(Query& query) {
 void Operate::status(Part& part) const {
   part.counts = counts_of(rooms_);
   part.spool = rooms_.spool->statistics();
+  part.dns = rooms_.lookups.resolver().statistics();
   part.events_written = rooms_.events.statistics().written;
   part.events_dropped = rooms_.events.statistics().dropped;
   if (rooms_.ring.core() == CoreId{0}) part.events_dropped += rooms_.event_file->statistics().journal_dropped;
@@ -366,6 +369,7 @@ void Operate::write_lines(const Query& query) {
 void Operate::write_status(const Query& query) {
   Counts sum;
   spool::Statistics spool;
+  dns::Statistics dns;
   std::uint64_t written = 0, dropped = 0;
   for (const Part& part : query.parts) {
     sum.accepted += part.counts.accepted;
@@ -376,11 +380,18 @@ void Operate::write_status(const Query& query) {
     sum.kept_failed += part.counts.kept_failed;
     sum.sessions += part.counts.sessions;
     sum.connections += part.counts.connections;
+    sum.destinations += part.counts.destinations;
     spool.commits += part.spool.commits;
     spool.batches += part.spool.batches;
     spool.octets_written += part.spool.octets_written + part.spool.large_octets_written;
     spool.segments += part.spool.segments;
     spool.segments_recycled += part.spool.segments_recycled;
+    dns.sent += part.dns.sent;
+    dns.cached += part.dns.cached;
+    dns.timeouts += part.dns.timeouts;
+    dns.failures += part.dns.failures;
+    dns.entries += part.dns.entries;
+    dns.octets += part.dns.octets;
     written += part.events_written;
     dropped += part.events_dropped;
   }
@@ -398,11 +409,18 @@ void Operate::write_status(const Query& query) {
       .number("kept_failed", sum.kept_failed)
       .number("sessions", sum.sessions)
       .number("connections", sum.connections)
+      .number("destinations", sum.destinations)
       .number("spool_commits", spool.commits)
       .number("spool_batches", spool.batches)
       .number("spool_octets_written", spool.octets_written)
       .number("spool_segments", spool.segments)
       .number("spool_segments_recycled", spool.segments_recycled)
+      .number("dns_asked", dns.sent)
+      .number("dns_cached", dns.cached)
+      .number("dns_timeouts", dns.timeouts)
+      .number("dns_failures", dns.failures)
+      .number("dns_entries", dns.entries)
+      .number("dns_octets", dns.octets)
       .number("events_written", written)
       .number("events_dropped", dropped)
       .end();

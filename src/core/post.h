@@ -17,6 +17,8 @@ enum class Post : std::uint32_t {
   http,      // to core 0: words[0] is the number of an exchange of the control::HttpServer at `pointer`
   gather,    // pointer: a Gathering to fill in this core's part of
   gathered,  // pointer: the same Gathering, back on core 0
+  question,  // words[0]: a question on the Board for this core's resolver
+  answer,    // words[0]: the same, answered
   trouble,   // to core 0; pointer: a std::string that says what, the receiver's to delete
   pulse,     // a Pulse asks whether the loop turns; words[0]: the round, pointer: where the core marks it
   started,   // to core 0: every core has started; words[0]: messages recovered by all of them

@@ -10,6 +10,7 @@
 
 #include "ringpost/control.h"
 #include "ringpost/core.h"
+#include "ringpost/dns.h"
 #include "ringpost/queue.h"
 
 namespace ringpost::core {
@@ -33,6 +34,7 @@ struct Line {
 struct Part {
   Counts counts;
   spool::Statistics spool;
+  dns::Statistics dns;
   std::uint64_t events_written = 0;
   std::uint64_t events_dropped = 0;
   std::vector<DestinationRow> destinations;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "core/lookups.h"
 #include "core/warm.h"
 #include "ringpost/base/counter.h"
 #include "ringpost/config.h"
@@ -20,11 +21,13 @@
 namespace ringpost::core {
 
 struct Rooms {
-  Rooms(ring::Ring& the_ring, std::shared_ptr<const config::Config> the_config,
+  Rooms(ring::Ring& the_ring, std::shared_ptr<const config::Config> the_config, std::shared_ptr<Board> board,
         std::shared_ptr<report::EventFile> the_event_file = nullptr)
       : ring(the_ring),
         config(std::move(the_config)),
         router(std::make_unique<route::Router>(*config)),
+        lookups(the_ring, *config, std::move(board)),
+        finder(the_ring, lookups, config),
         event_file(the_event_file ? std::move(the_event_file)
                                   : std::make_shared<report::EventFile>(the_ring.files(), config->events)),
         events(the_ring, event_file, config->events),
@@ -33,6 +36,8 @@ struct Rooms {
   ring::Ring& ring;
   std::shared_ptr<const config::Config> config;
   std::unique_ptr<route::Router> router;
+  Lookups lookups;
+  route::Finder finder;
   std::shared_ptr<report::EventFile> event_file;  // of the process
   report::EventLog events;
   std::unique_ptr<spool::Spool> spool;
@@ -51,6 +56,7 @@ inline Counts counts_of(const Rooms& rooms) {
   counts.queued = rooms.spool->size() - rooms.counts.kept_failed;
   counts.sessions = rooms.receiver->statistics().sessions;
   counts.connections = rooms.deliverer->statistics().open;
+  counts.destinations = rooms.queue->known();
   return counts;
 }
 

@@ -78,6 +78,7 @@ class Process {
   std::shared_ptr<report::EventFile> events_ =
       std::make_shared<report::EventFile>(ring::kernel_files(), config_->events);
   std::unique_ptr<control::HttpServer> metrics_;  // posts to fleet_
+  std::shared_ptr<Board> board_ = make_board();
   std::barrier<> started_;
   std::atomic<bool> start_failed_ = false;
   std::atomic<bool> failed_ = false;
@@ -202,7 +203,7 @@ void Process::core_thread(CoreId id) {
           if (failure != nullptr) core_failed(id, *failure);
           (*ring)->stop();
         },
-        census_, events_);
+        census_, events_, board_);
     if (auto started = core.start(); !started) return give_up(started.error());
     recovered_ += core.recovery().messages;
     started_.arrive_and_wait();

@@ -96,7 +96,7 @@ void Settle::expire(spool::Message& message, std::span<const std::uint32_t> reci
     // RFC 3463: 4.4.7 delivery time expired, as a permanent failure.
     const Outcome outcome{Outcome::Kind::never, state.code, {5, 4, 7}, text};
     tell(message, recipient, outcome, report::EventType::failure, state.attempts,
-         {.host = {}, .source = {}, .site = site});
+         {.host = {}, .host_name = {}, .source = {}, .site = site});
   }
 }
 
@@ -146,6 +146,7 @@ void Settle::tell(const spool::Message& message, std::uint32_t recipient, const 
                        .has_from = true,
                        .to = message.envelope.recipient(recipient).forward_path,
                        .peer = origin.host,
+                       .host = origin.host_name,
                        .code = outcome.code,
                        .enhanced = outcome.enhanced,
                        .text = outcome.text,

@@ -13,6 +13,7 @@ namespace ringpost::core {
 // Where an outcome came from, for its event; all views live for the call.
 struct Origin {
   SocketAddress host;
+  View host_name;
   SocketAddress source;
   View site;
   Duration took{-1};

@@ -55,6 +55,7 @@ std::vector<MemoryLine> fixed_lines(const config::Config& config, const Sizes& s
   add("messages in memory", std::uint64_t{sizes.cores} * sizes.in_memory, kMessageObject,
       "envelopes of drafts and attempts");
   add("commit buffers", std::uint64_t{sizes.cores} * 2, spool::kBatchLimit, "one batch in flight, one collecting");
+  add("answers of name servers", 1, config::cache_of(config), "dns.cache, all cores together");
   add("event buffers", std::uint64_t{sizes.cores} * 2, report::kEventBuffer, "lines that wait for the event file");
   return lines;
 }

@@ -40,9 +40,24 @@ bool is_local(int error) {
 
 }  // namespace
 
-Connection::Connection(Pool& pool, Destination& destination, std::shared_ptr<const route::Route> route)
-    : pool_(pool), destination_(destination), route_(std::move(route)) {
+static_assert(route::kMostHosts <= UINT8_MAX);
+
+Connection::Connection(Pool& pool, Destination& destination, std::shared_ptr<const route::Way> way)
+    : pool_(pool), destination_(destination), way_(std::move(way)) {
+  CHECK(host_count() <= order_.size());
+  choose_order();
   wake();
+}
+
+// As the way has them, but those that failed lately come last: with a dead first host, each connection would wait for
+// it.
+void Connection::choose_order() {
+  std::size_t chosen = 0;
+  const Instant now = pool_.ring().now();
+  for (const bool resting : {false, true})
+    for (std::size_t i = 0; i < host_count(); ++i)
+      if (destination_.rests(way_->hosts->list[i].address, now) == resting)
+        order_[chosen++] = static_cast<std::uint8_t>(i);
 }
 
 void Connection::wake() { pool_.ring().defer(turn_); }
@@ -67,7 +82,8 @@ void Connection::on_turn() {
     case Phase::connecting:
       return;
     case Phase::talking:
-      return pump();
+      pump();
+      return pool_.note(*this);
     case Phase::closing:
       if (!in_kernel()) after_close();
       return;
@@ -80,9 +96,9 @@ bool Connection::in_kernel() const { return connect_.in_kernel() || receive_.in_
 
 // Begins with the host whose turn it is, or says that there is none left. Only from a turn: it may end this object.
 void Connection::try_host() {
-  for (; host_index_ < route_->hosts.size() && !local_failure_; ++host_index_) {
+  for (; host_index_ < host_count() && !local_failure_; ++host_index_) {
     begun_at_ = pool_.ring().now();
-    const Result<ring::Socket> made = pool_.ring().socket_to(host(), SocketAddress{});
+    const Result<ring::Socket> made = pool_.ring().socket_to(host().address, SocketAddress{});
     if (!made) {
       note_connect_failure(made.error().code);
       if (local_failure_) break;
@@ -90,15 +106,16 @@ void Connection::try_host() {
     }
     socket_ = *made;
     phase_ = Phase::connecting;
-    pool_.ring().connect(connect_, socket_, host());
-    return set_deadline(pool_.config().deliver.timeouts.connect);
+    pool_.ring().connect(connect_, socket_, host().address);
+    const Duration patience = pool_.config().deliver.timeouts.connect;
+    return set_deadline(last_host() ? patience : std::min(patience, kNextHostAfter));
   }
   give_up();
 }
 
 void Connection::give_up() {
-  if (route_->hosts.empty()) note_failure(finding({4, 4, 4}, "the destination has no hosts"));
-  host_index_ = std::min(host_index_, route_->hosts.size() - std::size_t{!route_->hosts.empty()});
+  if (host_count() == 0) note_failure(finding({4, 4, 4}, "the destination has no hosts"));
+  host_index_ = std::min(host_index_, host_count() - std::size_t{host_count() > 0});
   pool_.host().unreachable(destination_.id, last_, attempt(begun_at_));
   pool_.retire(*this, destination_);
 }
@@ -113,7 +130,8 @@ void Connection::note_connect_failure(int error) {
   ++pool_.statistics().connect_failures;
   local_failure_ = is_local(error);
   std::string text = local_failure_ ? "this host cannot connect to " : "connect to ";
-  text.append(host().text()).append(": ").append(words(error));
+  if (!host().name.empty()) text.append(host().name).append(" ");
+  text.append(host().address.text()).append(": ").append(words(error));
   note_failure(finding(local_failure_ ? kOurSystem : kNoAnswer, text));
 }
 
@@ -131,7 +149,7 @@ void Connection::begin_talk() {
   pool_.statistics().connect_time.record(nanoseconds(connected_at_ - begun_at_));
   messages_ = 0;
   source_ = pool_.ring().local_address(socket_).value_or(SocketAddress{});
-  config::Manners manners = route_->manners;
+  config::Manners manners = way_->manners;
   manners.chunking = manners.chunking && !destination_.bdat_unknown;
   session_.emplace(pool_.config().hostname, manners, pool_.config().deliver.timeouts, *this);
   progress_ = 0;
@@ -245,6 +263,7 @@ void Connection::after_close() {
   }
   CHECK(begun_count_ == 0);
   if (reached_ || leaving_) return pool_.retire(*this, destination_);
+  if (!local_failure_) destination_.rest(host().address, pool_.ring().now());
   ++host_index_;
   phase_ = Phase::fresh;
   try_host();
@@ -253,8 +272,10 @@ void Connection::after_close() {
 // ---- what the session says, told to core
 
 Attempt Connection::attempt(Instant since) const {
-  Attempt out{.host = {}, .source = source_, .site = route_->name, .took = pool_.ring().now() - since};
-  if (!route_->hosts.empty()) out.host = host();
+  Attempt out{.host = {}, .host_name = {}, .source = source_, .site = way_->name, .took = pool_.ring().now() - since};
+  if (host_count() == 0) return out;
+  out.host = host().address;
+  out.host_name = host().name;
   return out;
 }
 
@@ -322,6 +343,7 @@ void Connection::bdat_unknown() { destination_.bdat_unknown = true; }
 void Connection::reached() {
   reached_ = true;
   pool_.statistics().greeting_time.record(nanoseconds(pool_.ring().now() - connected_at_));
+  destination_.recovered(host().address);
   pool_.host().reached(destination_.id);
 }
 

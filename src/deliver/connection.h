@@ -28,9 +28,11 @@ inline constexpr Duration kLastWords = 2s;
 // 50 MB in that time is 7 KB a second.
 inline constexpr Duration kLongestAttempt = 2h;
 
-class Connection final : public Talk, public Link<> {
+struct IdleTag;
+
+class Connection final : public Talk, public Link<>, public Link<IdleTag> {
  public:
-  Connection(Pool& pool, Destination& destination, std::shared_ptr<const route::Route> route);
+  Connection(Pool& pool, Destination& destination, std::shared_ptr<const route::Way> way);
 
   // Asks for a turn: there may be work.
   void wake();
@@ -82,15 +84,19 @@ class Connection final : public Talk, public Link<> {
   void note_connect_failure(int error);
   void give_up();
   [[nodiscard]] bool in_kernel() const;
-  [[nodiscard]] const SocketAddress& host() const { return route_->hosts[host_index_]; }
+  [[nodiscard]] std::size_t host_count() const { return way_->hosts ? way_->hosts->list.size() : 0; }
+  [[nodiscard]] const route::Host& host() const { return way_->hosts->list[order_[host_index_]]; }
+  [[nodiscard]] bool last_host() const { return host_index_ + 1 >= host_count(); }
+  void choose_order();
   [[nodiscard]] deliver::Attempt attempt(Instant since) const;
   Begun& begun(const Job&);
   Begun forget(const Job&);
 
   Pool& pool_;
   Destination& destination_;
-  std::shared_ptr<const route::Route> route_;
-  std::size_t host_index_ = 0;
+  std::shared_ptr<const route::Way> way_;
+  std::array<std::uint8_t, route::kMostHosts> order_{};  // of the hosts in way_, as they are tried
+  std::size_t host_index_ = 0;                           // in order_
   Phase phase_ = Phase::fresh;
   bool leaving_ = false;
   bool reached_ = false;

@@ -41,19 +41,59 @@ Destination& Pool::at(DestinationId id) {
   return *place;
 }
 
-void Pool::open(DestinationId id, const route::Route& route) {
+bool Destination::rests(const SocketAddress& host, Instant now) const {
+  return std::any_of(resting.begin(), resting.end(),
+                     [&](const Resting& each) { return each.host == host && each.until > now; });
+}
+
+void Destination::rest(const SocketAddress& host, Instant now) {
+  std::erase_if(resting, [&](const Resting& each) { return each.host == host || each.until <= now; });
+  if (resting.size() < route::kMostHosts) resting.push_back({host, now + kHostRests});
+}
+
+void Destination::recovered(const SocketAddress& host) {
+  std::erase_if(resting, [&](const Resting& each) { return each.host == host; });
+}
+
+void Pool::open(DestinationId id, const route::Way& way) {
   Destination& destination = at(id);
-  const route::Route* const known = destination.route.get();
-  if (known == nullptr || known->name != route.name || known->hosts != route.hosts || known->manners != route.manners)
-    destination.route = std::make_shared<const route::Route>(route);
-  Connection* const made = draining_ ? nullptr : connections_.acquire(*this, destination, destination.route);
+  const route::Way* const known = destination.way.get();
+  const auto same_hosts = [&] {
+    if (known->hosts == way.hosts) return true;
+    return known->hosts && way.hosts && known->hosts->list == way.hosts->list;
+  };
+  if (known == nullptr || known->name != way.name || !same_hosts() || known->manners != way.manners)
+    destination.way = std::make_shared<const route::Way>(way);
   ++destination.count;
-  if (made == nullptr) {
-    without_room_.push_back(id);
-    return ring_.defer(without_room_turn_);
-  }
+  // Before the pool is full, so that few have to wait for another's goodbye.
+  const bool nearly_full = connections_.used() >= connections_.capacity() - connections_.capacity() / 16;
+  const bool coming = nearly_full && !draining_ && make_room();
+  if (!draining_ && !connections_.full()) return make(destination);
+  if (coming) return waiting_.push_back(id);
+  without_room_.push_back(id);
+  ring_.defer(without_room_turn_);
+}
+
+void Pool::make(Destination& destination) {
+  Connection* const made = connections_.acquire(*this, destination, destination.way);
+  CHECK(made != nullptr);
   destination.connections.push_front(*made);
   statistics_.open = connections_.used();
+}
+
+// A connection that has nothing to do goes, for one that has: destinations may be many more than connections.
+bool Pool::make_room() {
+  if (idle_.empty()) return false;
+  idle_.pop_front().leave();
+  return true;
+}
+
+void Pool::note(Connection& connection) {
+  Link<IdleTag>& link = connection;
+  if (!connection.idle())
+    link.unlink();
+  else if (!link.linked())
+    idle_.push_back(connection);
 }
 
 void Pool::report_without_room() {
@@ -62,7 +102,7 @@ void Pool::report_without_room() {
     Destination& destination = at(id);
     --destination.count;
     if (!draining_) {
-      const Attempt attempt{.host = {}, .source = {}, .site = destination.route->name};
+      const Attempt attempt{.host = {}, .host_name = {}, .source = {}, .site = destination.way->name};
       host_.unreachable(id, finding({4, 3, 1}, "this relay has as many connections open as its memory allows"),
                         attempt);
     }
@@ -108,19 +148,34 @@ void Pool::yield(DestinationId id, std::uint32_t count) {
   each(leave);
 }
 
+void Pool::forget(DestinationId id) {
+  const Destination* const destination = find(id);
+  if (destination == nullptr) return;
+  CHECK(destination->count == 0);
+  destinations_[id.value].reset();
+}
+
 void Pool::drain() {
   draining_ = true;
+  without_room_.insert(without_room_.end(), waiting_.begin(), waiting_.end());
+  waiting_.clear();
+  ring_.defer(without_room_turn_);
   connections_.for_each([](Connection& c) { c.leave(); });
 }
 
 void Pool::abort() {
-  draining_ = true;
+  if (!draining_) drain();
   connections_.for_each([](Connection& c) { c.abort(); });
 }
 
 void Pool::retire(Connection& connection, Destination& destination) {
   connections_.release(connection);
   --destination.count;
+  if (!waiting_.empty()) {
+    Destination& next = at(waiting_.front());
+    waiting_.pop_front();
+    make(next);
+  }
   statistics_.open = connections_.used();
   host_.closed(destination.id);
 }
@@ -136,7 +191,9 @@ Deliverer::Deliverer(ring::Ring& ring, std::shared_ptr<const config::Config> con
 
 Deliverer::~Deliverer() = default;
 
-void Deliverer::open(DestinationId id, const route::Route& route) { parts_->pool.open(id, route); }
+void Deliverer::open(DestinationId id, const route::Way& way) { parts_->pool.open(id, way); }
+
+void Deliverer::forget(DestinationId id) { parts_->pool.forget(id); }
 
 bool Deliverer::wake(DestinationId id) { return parts_->pool.wake(id); }
 
@@ -147,13 +204,15 @@ std::uint32_t Deliverer::connections(DestinationId id) const {
   return destination == nullptr ? 0 : destination->count;
 }
 
+// Those that wait for another's place are connecting too.
 std::uint32_t Deliverer::connecting(DestinationId id) const {
   Destination* const destination = parts_->pool.find(id);
-  if (destination == nullptr || destination->connections.empty()) return 0;
-  std::uint32_t count = 0;
+  if (destination == nullptr) return 0;
+  std::uint32_t greeted = 0;
   List<Connection>& all = destination->connections;
-  for (Connection* at = &all.front(); at != nullptr; at = all.after(*at)) count += !at->greeted();
-  return count;
+  if (!all.empty())
+    for (Connection* at = &all.front(); at != nullptr; at = all.after(*at)) greeted += at->greeted();
+  return destination->count - greeted;
 }
 
 void Deliverer::reconfigure(std::shared_ptr<const config::Config> config) {

@@ -35,6 +35,7 @@ struct Lease {
   bool turn_told = false;      // the core knows that the turn is over
   bool has_news = false;
   bool dead = false;
+  bool watched = false;  // in unused_or_recalled
 };
 
 }  // namespace
@@ -45,6 +46,7 @@ struct Borrower::Book {
   std::vector<Lease> leases;  // by DestinationId
   std::unordered_map<Key, DestinationId> names;
   std::vector<DestinationId> unused_or_recalled;  // who expire() looks at; may hold some that no longer need it
+  std::optional<Instant> next;                    // when the first of them may need it
   std::vector<DestinationId> news;
 
   Lease& at(DestinationId id) {
@@ -54,8 +56,12 @@ struct Borrower::Book {
   void send(Letter::Kind kind, const Lease& lease, std::uint32_t count, std::uint32_t limit, std::vector<Letter>& out) {
     out.push_back({kind, self, home_of(lease.key, cores), lease.key, count, limit});
   }
-  void watch(DestinationId id) {
-    if (std::ranges::find(unused_or_recalled, id) == unused_or_recalled.end()) unused_or_recalled.push_back(id);
+  void watch(DestinationId id, Instant now) {
+    Lease& lease = at(id);
+    if (!lease.watched) unused_or_recalled.push_back(id);
+    lease.watched = true;
+    const Instant due = lease.held > lease.open ? lease.idle_since + kLeaseIdle : lease.turn_over;
+    if (!next || due < *next) next = std::max(due, now);
   }
   void give_back_recalled(Lease& lease, std::vector<Letter>& out) {
     const std::uint32_t count = std::min(lease.recalled, lease.held - lease.open);
@@ -80,7 +86,12 @@ Borrower::~Borrower() = default;
 
 void Borrower::receive(const Letter& letter, Instant now, std::vector<Letter>& out) {
   const auto found = book_->names.find(letter.key);
-  CHECK(found != book_->names.end());
+  if (found == book_->names.end()) {
+    // The destination was forgotten while this was on its way: what is lent goes back, the rest is past.
+    if (letter.kind == Letter::Kind::grant)
+      out.push_back({Letter::Kind::back, book_->self, letter.from, letter.key, letter.count, 0});
+    return;
+  }
   const DestinationId id = found->second;
   Lease& lease = book_->at(id);
   switch (letter.kind) {
@@ -90,14 +101,14 @@ void Borrower::receive(const Letter& letter, Instant now, std::vector<Letter>& o
       lease.idle_since = now;
       lease.turn_over = now + kLeaseTurn;
       lease.turn_told = false;
-      book_->watch(id);
+      book_->watch(id, now);
       book_->tell(id, false);
       break;
     case Letter::Kind::recall:
       // A lease that went back while the recall was under way is not recalled twice.
       lease.recalled = std::min(lease.recalled + letter.count, lease.held);
       book_->give_back_recalled(lease, out);
-      book_->watch(id);
+      book_->watch(id, now);
       book_->tell(id, false);
       break;
     case Letter::Kind::dead:
@@ -137,7 +148,7 @@ void Borrower::closed(DestinationId id, Instant now, std::vector<Letter>& out) {
   --lease.open;
   lease.idle_since = now;
   book_->give_back_recalled(lease, out);
-  if (lease.held > lease.open) book_->watch(id);
+  if (lease.held > lease.open) book_->watch(id, now);
 }
 
 void Borrower::refused(DestinationId id, Instant, std::vector<Letter>& out) {
@@ -158,6 +169,7 @@ std::uint32_t Borrower::must_end(DestinationId id, bool busy, Instant now) const
 }
 
 void Borrower::expire(Instant now, std::vector<Letter>& out) {
+  std::optional<Instant> next;
   std::erase_if(book_->unused_or_recalled, [&](DestinationId id) {
     Lease& lease = book_->at(id);
     if (lease.held > lease.open && now >= lease.idle_since + kLeaseIdle) {
@@ -170,19 +182,25 @@ void Borrower::expire(Instant now, std::vector<Letter>& out) {
       lease.turn_told = true;
       book_->tell(id, false);
     }
-    return lease.held == lease.open && lease.recalled == 0;
+    lease.watched = lease.held != lease.open || lease.recalled > 0;
+    if (lease.held > lease.open || (lease.recalled > 0 && !lease.turn_told)) {
+      const Instant due = lease.held > lease.open ? lease.idle_since + kLeaseIdle : lease.turn_over;
+      if (!next || due < *next) next = due;
+    }
+    return !lease.watched;
   });
+  if (next) next = std::max(*next, now + kExpireStep);
+  book_->next = next;
 }
 
-std::optional<Instant> Borrower::next_time() const {
-  std::optional<Instant> next;
-  for (const DestinationId id : book_->unused_or_recalled) {
-    const Lease& lease = book_->at(id);
-    if (lease.held == lease.open && (lease.recalled == 0 || lease.turn_told)) continue;
-    const Instant at = lease.held > lease.open ? lease.idle_since + kLeaseIdle : lease.turn_over;
-    if (!next || at < *next) next = at;
-  }
-  return next;
+std::optional<Instant> Borrower::next_time() const { return book_->next; }
+
+bool Borrower::forget(DestinationId id) {
+  Lease& lease = book_->at(id);
+  if (lease.held > 0 || lease.open > 0 || lease.wanted > 0 || lease.has_news || lease.watched) return false;
+  if (lease.key != 0) book_->names.erase(lease.key);
+  lease = {};
+  return true;
 }
 
 void Borrower::news(std::vector<News>& out) {

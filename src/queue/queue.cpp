@@ -20,9 +20,15 @@ Queue::~Queue() = default;
 DestinationId Queue::destination(View name) {
   if (const auto known = find(name)) return *known;
   Tables& t = *tables_;
-  const auto number = static_cast<std::uint32_t>(t.destinations.size());
+  auto number = static_cast<std::uint32_t>(t.destinations.size());
+  if (t.free_destinations.empty()) {
+    t.destinations.emplace_back();
+  } else {
+    number = t.free_destinations.back();
+    t.free_destinations.pop_back();
+  }
   t.by_name.emplace(name, number);
-  DestinationSlot& slot = t.destinations.emplace_back();
+  DestinationSlot& slot = t.destinations[number];
   slot.shown.name = name;
   slot.ready = {kFirstDestinationHead + number, kFirstDestinationHead + number};
   return {number};
@@ -42,6 +48,22 @@ const Destination& Queue::at(DestinationId id) const {
 }
 
 std::size_t Queue::destinations() const { return tables_->destinations.size(); }
+
+std::size_t Queue::known() const { return tables_->by_name.size(); }
+
+bool Queue::forget(DestinationId id) {
+  Tables& t = *tables_;
+  DestinationSlot& slot = t.destinations[id.value];
+  const Destination& shown = slot.shown;
+  CHECK(!shown.name.empty());
+  if (shown.ready + shown.waiting + shown.taken > 0) return false;
+  t.set_pause(id.value, kNotPaused);
+  t.by_name.erase(shown.name);
+  slot = {};
+  slot.ready = {kFirstDestinationHead + id.value, kFirstDestinationHead + id.value};
+  t.free_destinations.push_back(id.value);
+  return true;
+}
 
 bool Queue::add(const Entry& entry, WallTime now) {
   Tables& t = *tables_;

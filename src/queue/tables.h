@@ -93,6 +93,7 @@ struct Queue::Tables {
   std::array<Links, kWheelHeads> wheel;
   std::int64_t tick = 0;                     // the wheel stands here: all up to and with it is ready
   std::deque<DestinationSlot> destinations;  // stable in place
+  std::vector<std::uint32_t> free_destinations;
   std::unordered_map<std::string, std::uint32_t, NameHash, std::equal_to<>> by_name;
   std::set<std::pair<WallTime, std::uint32_t>> pauses;
   std::vector<std::uint32_t> active;  // destinations that next_ready() may name, in any order

@@ -12,13 +12,14 @@ namespace {
 // Octets taken of peers' words: a line stays below kEventLine though each octet may become six.
 constexpr std::size_t kPathShown = 600;
 constexpr std::size_t kTextShown = 512;
+constexpr std::size_t kHostShown = 220;  // a name of DNS has 253 at the most
 
 static_assert(std::size(config::kEventTypes) == static_cast<std::size_t>(EventType::trouble) + 1);
 
 View name_of(EventType type) { return config::kEventTypes[static_cast<std::size_t>(type)]; }
 
 // A line's most octets: keys, numbers and names of fixed length take less than a KiB.
-static_assert(kMostPerOctet * (3 * kPathShown + kTextShown) + 1024 <= kEventLine);
+static_assert(kMostPerOctet * (3 * kPathShown + kTextShown + kHostShown) + 1024 <= kEventLine);
 
 template <std::size_t Size>
 void address(JsonCursor& json, const char (&key)[Size], const SocketAddress& at) {
@@ -41,6 +42,7 @@ char* put_event(char* to, const Event& event, WallTime at, CoreId core) {
   if (event.has_from || !event.from.empty()) json.text("from", event.from.substr(0, kPathShown));
   if (!event.to.empty()) json.text("to", event.to.substr(0, kPathShown));
   address(json, "peer", event.peer);
+  if (!event.host.empty()) json.text("host", event.host.substr(0, kHostShown));
   if (event.code != 0) json.number("code", event.code);
   if (event.enhanced.given()) {
     char room[smtp::EnhancedCode::kTextLength];

@@ -7,10 +7,14 @@
 namespace ringpost::route {
 namespace {
 
-std::string joined(const std::vector<SocketAddress>& hosts) {
+std::string joined(const std::vector<config::RouteHost>& hosts) {
   std::string names;
-  for (const SocketAddress& host : hosts) names += (names.empty() ? "" : ",") + host.text();
+  for (const config::RouteHost& host : hosts) names += (names.empty() ? "" : ",") + host.text();
   return names;
+}
+
+bool is_ascii(View text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
 }
 
 // Tells apart destinations with the same hosts: all of the manners, since any of them may differ.
@@ -24,10 +28,6 @@ std::string told(const config::Manners& manners) {
 }
 
 }  // namespace
-
-std::string no_route_text(View domain) {
-  return "no route for domain " + std::string(domain) + ": MX delivery is not available yet";
-}
 
 // FNV-1a over the letters in lower case.
 std::size_t Router::Hash::operator()(View domain) const {
@@ -44,36 +44,47 @@ Router::Router(const config::Config& config) : hostname_(config.hostname) {
     if (from.domain == "*") {
       if (!any_) any_ = match;
     } else if (from.domain.starts_with('.')) {
-      below_.try_emplace(from.domain, match);
-      longest_below_ = std::max(longest_below_, from.domain.size());
+      const std::string key = "." + domain_name(View(from.domain).substr(1));
+      below_.try_emplace(key, match);
+      longest_below_ = std::max(longest_below_, key.size());
     } else {
-      exact_.try_emplace(from.domain, match);
+      exact_.try_emplace(domain_name(from.domain), match);
     }
   }
-  add({std::string(kNoRouteName), {}, config.deliver.manners});
+  add({{}, {}, config.deliver.manners});
 }
 
 // The first route of some hosts gives them their plain name, so that a reload that changes only manners keeps the name
-// and with it the queue; another one with the same hosts and other manners says them in its name.
+// and with it the queue; another one with the same hosts and other manners says them in its name. Routes by MX have no
+// name: a domain has one route, so the domain's name is enough.
 const Route* Router::destination(const config::Route& from) {
+  if (from.hosts.empty()) return add({{}, {}, from.manners});
   std::string name = joined(from.hosts);
-  const Route* known = by_name(name);
+  const auto known_as = [this](const std::string& wanted) {
+    const auto found = names_.find(wanted);
+    return found == names_.end() ? nullptr : found->second;
+  };
+  const Route* known = known_as(name);
   if (known != nullptr && known->manners != from.manners) {
     name += told(from.manners);
-    known = by_name(name);
+    known = known_as(name);
   }
   if (known != nullptr) return known;
   return add({std::move(name), from.hosts, from.manners});
 }
 
 const Route* Router::add(Route route) {
-  const Route* added = &destinations_.emplace_back(std::move(route));
-  names_.emplace(added->name, added);
+  const Route* added = &routes_.emplace_back(std::move(route));
+  if (!added->by_mx()) names_.emplace(added->name, added);
   return added;
 }
 
 const Route& Router::find(View domain) const {
   if (domain.empty()) domain = hostname_;
+  return is_ascii(domain) ? match(domain) : match(domain_name(domain));
+}
+
+const Route& Router::match(View domain) const {
   std::optional<Match> best = any_;
   const auto consider = [&best](const Table& table, View key) {
     if (table.empty()) return;
@@ -87,12 +98,32 @@ const Route& Router::find(View domain) const {
       if (above.size() <= longest_below_) consider(below_, above);
     }
   }
-  return best ? *best->route : destinations_.back();
+  return best ? *best->route : routes_.back();
 }
 
+Place Router::place(View domain, std::string& scratch) const {
+  if (domain.empty()) domain = hostname_;
+  const bool ascii = is_ascii(domain);
+  if (!ascii) {
+    scratch = domain_name(domain);
+    domain = scratch;
+  }
+  const Route& route = match(domain);
+  if (!route.by_mx()) return {route.name, &route};
+  if (ascii) {
+    if (domain.ends_with('.')) domain.remove_suffix(1);
+    scratch.resize(domain.size());
+    std::transform(domain.begin(), domain.end(), scratch.begin(), ascii_lower);
+  }
+  return {scratch, &route};
+}
+
+// Static names have a port, which no domain has, and no literal behind its bracket.
 const Route* Router::by_name(View name) const {
-  const auto found = names_.find(name);
-  return found == names_.end() ? nullptr : found->second;
+  if (const auto found = names_.find(name); found != names_.end()) return found->second;
+  if (name.empty() || (name.contains(':') && !name.ends_with(']'))) return nullptr;
+  const Route& route = match(name);
+  return route.by_mx() ? &route : nullptr;
 }
 
 }  // namespace ringpost::route

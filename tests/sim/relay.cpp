@@ -29,10 +29,11 @@ bool Relay::start() {
   if (!locked) failure_ = locked.error();
   ended_.assign(config_.cores, false);
   const auto events = std::make_shared<report::EventFile>(world_.disk().files(), config_.events);
+  const auto board = core::make_board();
   for (std::size_t i = 0; i < config_.cores && !failure_; ++i) {
     cores_.push_back(std::make_unique<core::Core>(
         world_.ring(static_cast<unsigned>(i)), std::make_shared<const config::Config>(config_), "",
-        [this, i](const Error* failure) { on_ended(i, failure); }, nullptr, events));
+        [this, i](const Error* failure) { on_ended(i, failure); }, nullptr, events, board));
     if (const auto started = cores_.back()->start(); !started) failure_ = started.error();
   }
   if (failure_) {
@@ -99,6 +100,7 @@ core::Counts Relay::counts() const {
     sum.failed += one.failed;
     sum.queued += one.queued;
     sum.kept_failed += one.kept_failed;
+    sum.destinations += one.destinations;
   }
   return sum;
 }

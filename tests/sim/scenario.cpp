@@ -49,6 +49,7 @@ Verdict Scenario::run() {
 // ---- with faults
 
 void Scenario::run_faults() {
+  draw_names();
   draw_messages();
   draw_moods();
   draw_network();
@@ -125,6 +126,8 @@ void Scenario::calm() {
     host.listen(true);
     world_.network().down(host.address(), Down::no);
   }
+  if (names_) world_.network().down(*ringpost::SocketAddress::parse("192.0.2.53:53"), Down::no);
+  if (names_) names_->replace(draw_zone(false));
   restart();
 }
 

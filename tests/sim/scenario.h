@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "client.h"
+#include "dns_server.h"
 #include "ledger.h"
 #include "relay.h"
 #include "smarthost.h"
@@ -48,6 +50,9 @@ class Scenario {
 
  private:
   config::Config draw_config();
+  void draw_routes(config::Config& config);
+  std::string draw_zone(bool trouble);
+  void draw_names();
   void draw_messages();
   std::string draw_content(const std::string& reverse_path, std::size_t size);
   void draw_moods();
@@ -78,7 +83,9 @@ class Scenario {
   World world_;
   Ledger ledger_;
   Duration length_;
+  bool by_mx_ = false;  // the relay looks the peers up
   Relay relay_;
+  std::optional<DnsServer> names_;
   ClientHabits habits_;
   std::list<Smarthost> smarthosts_;
   std::list<Client> clients_;

@@ -8,6 +8,7 @@ namespace ringpost::sim {
 namespace {
 
 const SocketAddress kRelay = SocketAddress::v4(10, 0, 0, 1, 2525);
+const SocketAddress kNames = SocketAddress::v4(192, 0, 2, 53, 53);
 constexpr unsigned kCoresMost = 3;
 constexpr std::uint64_t kPeersMost = 3;
 constexpr std::uint64_t kClientsMost = 6;
@@ -76,14 +77,63 @@ config::Config Scenario::draw_config() {
   config.events.rotate_age = 5min;
   config.events.keep = 3;
   config.events.sessions = true;
-  for (std::size_t i = 1; i <= kPeersMost; ++i) {
-    config::Route route{"d" + std::to_string(i) + ".test", {peer(i)}, config.deliver.manners};
-    if (i == 1 && random_.chance(1, 2)) route.hosts.push_back(peer(2));
-    config.routes.push_back(std::move(route));
-  }
+  draw_routes(config);
   world_.disk().prepare_directory("/spool");
   world_.disk().prepare_directory("/log");
   return config;
+}
+
+// ---- where the peers are
+
+// In half of the runs by MX, with a first peer that has a second one behind it, as a route may have.
+void Scenario::draw_routes(config::Config& config) {
+  by_mx_ = random_.chance(1, 2);
+  config.dns.servers = {kNames};
+  config.dns.cache = random_.chance(1, 4) ? 2'000 : 100'000;
+  for (std::size_t i = 1; i <= kPeersMost && !by_mx_; ++i) {
+    config::Route route{"d" + std::to_string(i) + ".test", {{peer(i), {}}}, config.deliver.manners};
+    if (i == 1 && random_.chance(1, 2)) route.hosts.push_back({peer(2), {}});
+    config.routes.push_back(std::move(route));
+  }
+}
+
+// The truth about the peers' names; with trouble, told late, in parts, behind lies or at first not at all. Never a
+// denial: that would be a verdict.
+std::string Scenario::draw_zone(bool trouble) {
+  constexpr const char* kTroubles[] = {"servfail",          "refuse",   "silence",  "delay delay=3s",
+                                       "delay delay=700ms", "truncate", "wrong-id", "wrong-question",
+                                       "wrong-source",      "lie",      "no-edns",  "wrong-id only",
+                                       "compression-loop",  "garbage",  "empty"};
+  std::string zone;
+  for (std::size_t i = 1; i <= kPeersMost; ++i) {
+    const std::string number = std::to_string(i);
+    const std::string ttl = " " + std::to_string(5 + random_.below(300)) + " ";
+    zone += "d" + number + ".test" + ttl + "MX 10 mx" + number + ".test\n";
+    zone += "mx" + number + ".test" + ttl + "A " + peer(i).address_text() + "\n";
+    for (const std::string& name : {"d" + number + ".test", "mx" + number + ".test"}) {
+      if (!trouble || !random_.chance(1, 2)) continue;
+      zone += name + " !" + kTroubles[random_.below(std::size(kTroubles))];
+      if (random_.chance(3, 4)) zone += " first=" + std::to_string(1 + random_.below(12));
+      zone += "\n";
+    }
+  }
+  if (random_.chance(1, 2)) zone += "d1.test MX 20 mx2.test\n";
+  return zone;
+}
+
+void Scenario::draw_names() {
+  if (!by_mx_) return;
+  names_.emplace(world_, kNames, draw_zone(random_.chance(3, 4)));
+  for (std::uint64_t changes = random_.below(4); changes > 0; --changes)
+    world_.schedule().after(moment(length_), [this] {
+      if (faults_) names_->replace(draw_zone(true));
+    });
+  if (random_.chance(1, 3))
+    world_.schedule().after(moment(length_), [this] {
+      if (!faults_) return;
+      world_.network().down(kNames, random_.chance(1, 2) ? Down::silent : Down::refused);
+      world_.schedule().after(moment(10min), [this] { world_.network().down(kNames, Down::no); });
+    });
 }
 
 // ---- mail
@@ -172,6 +222,8 @@ void Scenario::draw_network() {
   network.reset = chance(3'000);
   network.vanish = chance(10'000);
   network.refuse = chance(50'000);
+  network.lose = chance(200'000);
+  network.repeat = chance(100'000);
 }
 
 void Scenario::draw_disk() {

@@ -11,7 +11,8 @@
 namespace ringpost::config {
 namespace {
 
-const Surroundings kSurroundings{.hostname = "box.example.net", .home = "/home/op", .state = ""};
+const Surroundings kSurroundings{
+    .hostname = "box.example.net", .home = "/home/op", .state = "", .resolv_conf = "nameserver 192.0.2.53"};
 
 constexpr View kSmallest = "[[listener]]\naddress = \"127.0.0.1:2525\"\n";
 
@@ -99,7 +100,7 @@ users = "/etc/ringpost/users"
   REQUIRE(config.listeners.size() == 1);
   CHECK(config.listeners[0].address == SocketAddress::v4(127, 0, 0, 1, 2525));
   REQUIRE(config.routes.size() == 1);
-  CHECK(config.routes[0].hosts == std::vector{SocketAddress::v4(127, 0, 0, 1, 2526)});
+  CHECK(config.routes[0].hosts == std::vector{RouteHost{SocketAddress::v4(127, 0, 0, 1, 2526), {}}});
   CHECK(config.retry.schedule == std::vector<ringpost::Duration>{5min, 15min, 1h, 4h});
   CHECK(config.retry.expire == 120h);
   CHECK(config.limits.memory == 2 * kGibi);
@@ -219,10 +220,7 @@ TEST_CASE("tables and lists in the wrong shape are told") {
 TEST_CASE("a listener or a route that lacks what it must have is told at its own line") {
   CHECK(holds(the_problem("[[listener]]\nkind = \"relay\"\n"),
               "f.toml:3: listener[2].address: is missing: expected an address"));
-  const auto texts = wrong(std::string(kSmallest) + "[[route]]\n");
-  REQUIRE(texts.size() == 2);
-  CHECK(holds(texts[0], "f.toml:3: route[1].domain: is missing"));
-  CHECK(holds(texts[1], "f.toml:3: route[1].host: is missing"));
+  CHECK(holds(the_problem("[[route]]\n"), "f.toml:3: route[1].domain: is missing"));
 }
 
 TEST_CASE("two listeners cannot share an address unless the system chooses the port") {
@@ -277,8 +275,8 @@ TEST_CASE("texts that would break a protocol or a system call are refused") {
 }
 
 TEST_CASE("notes: keys without effect yet, routes never reached, and mail that would go round") {
-  CHECK(notes(std::string(kSmallest) + "[dns]\nservers = []\n") ==
-        std::vector<std::string>{"f.toml:4: dns.servers: has no effect yet"});
+  CHECK(notes(std::string(kSmallest) + "[auth]\nusers = \"/users\"\n") ==
+        std::vector<std::string>{"f.toml:4: auth.users: has no effect yet"});
   const auto texts = notes(std::string(kSmallest) + R"([[listener]]
 address = "127.0.0.1:587"
 kind = "submission"
@@ -303,7 +301,7 @@ expire = "1m"
 
 TEST_CASE("a host name without a dot is noted when mail leaves this machine") {
   const std::string short_name = "hostname = \"box\"\n" + std::string(kSmallest);
-  CHECK(notes(short_name).empty());
+  CHECK(notes(short_name).size() == 1);  // by MX it leaves
   CHECK(notes(short_name + "[[route]]\ndomain = \"*\"\nhost = \"127.0.0.1\"\n").empty());
   const auto texts = notes(short_name + "[[route]]\ndomain = \"*\"\nhost = \"192.0.2.1\"\n");
   REQUIRE(texts.size() == 1);
@@ -369,7 +367,7 @@ TEST_CASE("the files of conf.d are read behind the file, in the order of their n
   CHECK(checked->config.drain == 2s);
   REQUIRE(checked->config.routes.size() == 2);
   CHECK(checked->config.routes[0].domain == "a.test");
-  CHECK(checked->config.routes[0].hosts.front().port == 26);
+  CHECK(checked->config.routes[0].hosts.front().port() == 26);
   CHECK(checked->config.routes[0].manners.connections == 7);
   const auto origin_of = [&](View key) {
     const auto found = std::find_if(checked->settings.begin(), checked->settings.end(),
@@ -427,4 +425,63 @@ TEST_CASE("the embedded configuration is good wherever the user lives") {
         "/home/o'\"\\p/.local/state/ringpost/control");
 }
 
+TEST_CASE("a route's host may be a name, with the port that it says or deliver.port") {
+  const Config config = good(std::string(kSmallest) + R"(
+[[route]]
+domain = "a.example"
+host = ["Mail.Example.NET", "mx.example.net:2525", "192.0.2.1"]
+[[route]]
+domain = "b.example"
+connections = 2
+[deliver]
+port = 26
+)")
+                            .config;
+  REQUIRE(config.routes.size() == 2);
+  REQUIRE(config.routes[0].hosts.size() == 3);
+  CHECK(config.routes[0].hosts[0].text() == "mail.example.net:26");
+  CHECK(config.routes[0].hosts[1].text() == "mx.example.net:2525");
+  CHECK(config.routes[0].hosts[2].text() == "192.0.2.1:26");
+  CHECK(config.routes[1].hosts.empty());  // by MX
+  CHECK(config.routes[1].manners.connections == 2);
+  for (const char* bad : {"mail.example.net:0", "mail.example.net:99999", "mail.example.net:x", "192.0.2.300", "a b",
+                          "", "2001:db8::1", "mail..example"}) {
+    CAPTURE(bad);
+    const auto texts = wrong(std::string(kSmallest) + "[[route]]\ndomain = \"*\"\nhost = \"" + bad + "\"\n");
+    CHECK(texts.size() == 1);
+  }
+  CHECK(wrong(std::string(kSmallest) + "[[route]]\ndomain = \"*\"\nhost = []\n").size() == 1);
+}
+
+TEST_CASE("name servers are those of the file, else those of resolv.conf") {
+  Surroundings system;
+  system.hostname = "mx1.example.net";
+  system.resolv_conf =
+      "# nameserver 192.0.2.9\nsearch example.net\nnameserver 192.0.2.53 \n nameserver\t2001:db8::53\n"
+      "nameserver fe80::1%eth0\nnameserver 192.0.2.53\nnameserver\noptions edns0\n; end";
+  const auto found = parse(kSmallest, "f.toml", system);
+  REQUIRE(found.has_value());
+  REQUIRE(found->config.dns.servers.size() == 2);
+  CHECK(found->config.dns.servers[0].text() == "192.0.2.53:53");
+  CHECK(found->config.dns.servers[1].text() == "[2001:db8::53]:53");
+  const auto said = parse(std::string(kSmallest) + "[dns]\nservers = \"192.0.2.1:5353\"\n", "f.toml", system);
+  REQUIRE(said.has_value());
+  REQUIRE(said->config.dns.servers.size() == 1);
+  CHECK(said->config.dns.servers[0].text() == "192.0.2.1:5353");
+}
+
+TEST_CASE("a hosts file gives each of its names an address, and what it cannot say is passed over") {
+  Surroundings system;
+  system.hosts =
+      "127.0.0.1\tlocalhost Mail.example.net # here\n::1 localhost\nfe80::1%lo0 link\nnonsense a\n192.0.2.1\n"
+      "192.0.2.7  relay.example.net. bad_..name\n";
+  const auto found = parse(kSmallest, "f.toml", system);
+  REQUIRE(found.has_value());
+  const auto& hosts = found->config.hosts;
+  REQUIRE(hosts.size() == 4);
+  CHECK(hosts[0] == NamedAddress{"localhost", SocketAddress::v4(127, 0, 0, 1, 0)});
+  CHECK(hosts[1].name == "mail.example.net");
+  CHECK(hosts[2].address.address_text() == "::1");
+  CHECK(hosts[3].name == "relay.example.net");
+}
 }  // namespace ringpost::config

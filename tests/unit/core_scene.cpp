@@ -65,7 +65,9 @@ Scene::~Scene() {
 }
 
 void Scene::route(const std::string& domain, std::vector<SocketAddress> hosts) {
-  config.routes.push_back({domain, std::move(hosts), config.deliver.manners});
+  config::Route route{domain, {}, config.deliver.manners};
+  for (const SocketAddress& host : hosts) route.hosts.push_back({host, {}});
+  config.routes.push_back(std::move(route));
 }
 
 void Scene::start() {

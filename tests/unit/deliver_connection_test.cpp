@@ -292,6 +292,49 @@ TEST_CASE("a full pool is told as our own shortage") {
   CHECK(yard.deliverer->connections({1}) == 64);
 }
 
+TEST_CASE("in a full pool a connection without work makes room for another destination's") {
+  Yard yard;
+  Site site(yard.world, kFirst);
+  Site other(yard.world, kOther);
+  yard.config->limits.memory = 1;  // the least: 64 connections
+  yard.config->deliver.timeouts.idle = 1h;
+  yard.start();
+  for (int i = 0; i < 64; ++i) yard.deliverer->open({1}, Yard::route({kFirst}));
+  REQUIRE(yard.world.run_until([&] { return yard.reached_count[1] == 64; }));
+  yard.world.run_for(1s);
+  for (int i = 0; i < 10; ++i) yard.add(2);
+  for (int i = 0; i < 10; ++i) yard.deliverer->open({2}, Yard::route({kOther}));
+  CHECK(yard.deliverer->connecting({2}) == 10);
+  CHECK(yard.world.run_until([&] { return yard.all_over(); }, 1min));
+  CHECK(other.messages().size() == 10);
+  CHECK(yard.closed_count[1] >= 10);
+  CHECK(yard.unreachables.empty());
+}
+
+TEST_CASE("a host that failed is tried behind the others for a while, and one that is silent is left after 5 s") {
+  Yard yard;
+  Site site(yard.world, kSecond);
+  yard.world.network().down(kFirst, sim::Down::silent);
+  yard.add(1);
+  yard.start();
+  const Instant begun = yard.world.now();
+  yard.deliverer->open({1}, Yard::route({kFirst, kSecond}));
+  CHECK(yard.world.run_until([&] { return yard.reached_count[1] == 1; }));
+  CHECK(yard.world.now() - begun >= kNextHostAfter);
+  CHECK(yard.world.now() - begun < kNextHostAfter + 1s);
+  const Instant again = yard.world.now();
+  yard.deliverer->open({1}, Yard::route({kFirst, kSecond}));
+  CHECK(yard.world.run_until([&] { return yard.reached_count[1] == 2; }));
+  CHECK(yard.world.now() - again < 1s);
+  // When it has rested it has its turn again.
+  yard.world.network().down(kFirst, sim::Down::no);
+  Site back(yard.world, kFirst);
+  yard.world.run_for(kHostRests + 1s);
+  yard.deliverer->open({1}, Yard::route({kFirst, kSecond}));
+  CHECK(yard.world.run_until([&] { return yard.reached_count[1] == 3; }));
+  CHECK(back.connections == 1);
+}
+
 TEST_CASE("networks of all kinds: each recipient has one outcome, and what is called delivered was kept") {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);

@@ -57,7 +57,7 @@ class Yard : public Host {
   void start() { deliverer = std::make_unique<Deliverer>(world.ring(), config, *this); }
   Letter& add(std::uint32_t destination, std::size_t recipients = 1,
               std::string content = "Subject: x\r\n\r\nbody\r\n");
-  static route::Route route(std::vector<SocketAddress> hosts, config::Manners manners = {});
+  static route::Way route(std::vector<SocketAddress> hosts, config::Manners manners = {});
   [[nodiscard]] bool all_over() const;
   [[nodiscard]] std::size_t count(std::uint32_t destination, View prefix) const;
 

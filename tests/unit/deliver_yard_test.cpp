@@ -100,8 +100,10 @@ Letter& Yard::add(std::uint32_t destination, std::size_t recipients, std::string
   return *queue.back();
 }
 
-route::Route Yard::route(std::vector<SocketAddress> hosts, config::Manners manners) {
-  return {.name = hosts.empty() ? "none" : hosts.front().text(), .hosts = std::move(hosts), .manners = manners};
+route::Way Yard::route(std::vector<SocketAddress> hosts, config::Manners manners) {
+  auto list = std::make_shared<route::Hosts>();
+  for (const SocketAddress& host : hosts) list->list.push_back({host, {}});
+  return {.name = hosts.empty() ? "none" : hosts.front().text(), .hosts = std::move(list), .manners = manners};
 }
 
 bool Yard::all_over() const {

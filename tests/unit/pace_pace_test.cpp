@@ -133,6 +133,34 @@ TEST_CASE("pace: with one connection two cores take turns, and nobody waits long
   CHECK(cores.borrowers[1]->must_end(kThere, false, cores.now) == 1);
 }
 
+TEST_CASE("pace: a destination is forgotten when nothing is lent or asked for, and letters that come late do no harm") {
+  Cores cores(2);
+  cores.take(1, 5);
+  CHECK_FALSE(cores.borrowers[1]->forget(kThere));  // asked for
+  cores.settle();
+  CHECK_FALSE(cores.borrowers[1]->forget(kThere));  // held
+  std::vector<Borrower::News> news;
+  cores.borrowers[1]->news(news);
+  cores.now = cores.now + pace::kLeaseIdle;
+  cores.borrowers[1]->expire(cores.now, cores.out);
+  cores.settle();
+  CHECK(cores.borrowers[1]->forget(kThere));
+  // A grant for what was forgotten goes back, a recall is past.
+  Letter late{Letter::Kind::grant, CoreId{static_cast<std::uint16_t>(cores.home)}, CoreId{1}, cores.key, 1, 0};
+  cores.borrowers[1]->receive(late, cores.now, cores.out);
+  REQUIRE(cores.out.size() == 1);
+  CHECK(cores.out[0].kind == Letter::Kind::back);
+  CHECK(cores.out[0].count == 1);
+  cores.out.clear();
+  late.kind = Letter::Kind::recall;
+  cores.borrowers[1]->receive(late, cores.now, cores.out);
+  CHECK(cores.out.empty());
+  // The id serves another destination.
+  CHECK_FALSE(cores.take(1, 5));
+  cores.settle();
+  CHECK(cores.take(1, 5));
+}
+
 TEST_CASE("pace: an unused lease goes back after its idle time, and the turn's end is told once") {
   Cores cores(2);
   cores.take(1, 5);

@@ -28,6 +28,31 @@ std::vector<std::uint64_t> take_all(Queue& queue, DestinationId destination) {
 
 }  // namespace
 
+TEST_CASE("queue: a destination without entries is forgotten with its pause, and its id serves another name") {
+  Queue queue(100);
+  const DestinationId a = queue.destination("a.test");
+  const DestinationId b = queue.destination("b.test");
+  CHECK(queue.add({id(1), a, kNow, kNever}, kNow));
+  CHECK_FALSE(queue.forget(a));
+  const auto entry = queue.take(a);
+  REQUIRE(entry);
+  CHECK_FALSE(queue.forget(a));
+  queue.done(*entry);
+  queue.pause(a, kNow + 1h, 3, "dead");
+  CHECK(queue.forget(a));
+  CHECK_FALSE(queue.find("a.test"));
+  CHECK_FALSE(queue.next_due());
+  CHECK(queue.known() == 1);
+  CHECK(queue.at(a).name.empty());
+  const DestinationId c = queue.destination("c.test");
+  CHECK(c == a);
+  CHECK(queue.at(c).failures == 0);
+  CHECK(queue.at(c).last_error.empty());
+  CHECK(queue.add({id(2), c, kNow, kNever}, kNow));
+  CHECK(take_all(queue, c) == std::vector<std::uint64_t>{2});
+  CHECK(queue.at(b).name == "b.test");
+}
+
 TEST_CASE("queue: what is due at once is taken in the order of its coming") {
   Queue queue(100);
   const DestinationId d = queue.destination("a:25");

@@ -92,9 +92,11 @@ std::string data_of(const Record& record, const std::string& name) {
     case kA:
     case kAaaa: {
       const auto network = Network::parse(text);
-      if (!network || network->base.address_octets() != (record.type == kA ? 4U : 16U)) return out;
+      if (!network || (record.type == kA && network->base.family != Family::v4)) return out;
       const SocketAddress address = one_of(*network, name);
-      out.assign(reinterpret_cast<const char*>(address.octets.data()), address.address_octets());
+      // Written as ::ffff:192.0.2.1, it is read as the IPv4 address that it is.
+      if (record.type == kAaaa && address.family == Family::v4) out.assign("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+      out.append(reinterpret_cast<const char*>(address.octets.data()), address.address_octets());
       return out;
     }
     case kMx: {

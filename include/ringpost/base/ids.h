@@ -38,8 +38,8 @@ struct SpoolId {
   static std::optional<SpoolId> parse(std::string_view text);
 };
 
-// A destination as one core counts it: dense, from 0, never reused while the process runs. Its name (the hosts, or
-// later the site) is what cores, tools and events share.
+// A destination as one core counts it: dense, from 0. Its name (the hosts of a route, or a domain) is what cores, tools
+// and events share; an id that nobody needs any more is given to another name.
 struct DestinationId {
   std::uint32_t value = 0;
   auto operator<=>(const DestinationId&) const = default;

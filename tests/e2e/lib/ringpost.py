@@ -177,6 +177,7 @@ class Relay:
         """settings: section → text of TOML lines; "top" and "routes" are special."""
         sections = {
             "relay": 'networks = ["127.0.0.0/8", "::1"]',
+            "dns": 'servers = ["127.0.0.1:9"]',  # nobody: a test asks the machine's name servers nothing
             "spool": 'directory = "%s"' % self.spool,
             "control": 'socket = "%s"' % self.control_path,
             "events": 'file = "%s"' % self.events_path,
@@ -264,6 +265,47 @@ class Sink:
 
     def ledger(self):
         return read_ledger(self.ledger_path)
+
+
+class Dnsd:
+    """ringpost-dnsd with lines of its own."""
+
+    def __init__(self, *lines, name="dnsd"):
+        self.name = name
+        self.zone_path = SCRATCH / (name + ".zone")
+        self.statistics_path = SCRATCH / (name + ".asked")
+        self.write(*lines)
+        self.process = None
+        self.address = None
+
+    def write(self, *lines):
+        SCRATCH.mkdir(parents=True, exist_ok=True)
+        self.zone_path.write_text("\n".join(lines) + "\n")
+
+    def start(self):
+        self.process = Process(self.name, [executable("ringpost-dnsd"), "--listen", self.address or "127.0.0.1:0", "--statistics",
+                                           str(self.statistics_path), str(self.zone_path)])
+        self.process.wait_for_line("ready")
+        self.address = next(line.split()[-1] for line in self.process.stderr().splitlines() if line.startswith("listening on "))
+        return self
+
+    def replace(self, *lines):
+        """Other lines from now on."""
+        before = self.process.stderr().count("reloaded")
+        self.write(*lines)
+        self.process.signal(signal.SIGHUP)
+        wait_until(lambda: self.process.stderr().count("reloaded") > before, "%s to read its lines anew" % self.name)
+
+    def asked(self):
+        """How often each question was asked: (name, type) → times."""
+        self.statistics_path.unlink(missing_ok=True)
+        self.process.signal(signal.SIGUSR1)
+        wait_until(self.statistics_path.exists, "%s to write its statistics" % self.name)
+        lines = [json.loads(line) for line in self.statistics_path.read_text().splitlines()]
+        return {(line["name"], line["type"]): line["udp"] + line["tcp"] for line in lines}
+
+    def stop(self):
+        return self.process.stop()
 
 
 def read_ledger(path):
