@@ -140,6 +140,7 @@ int Process::run() {
     return say("ringpost: metrics.address: " + serving.error().message()), 1;
   running_ = cores_;
   std::vector<std::jthread> threads;
+  threads.reserve(cores_);
   for (std::uint16_t i = 0; i < cores_; ++i) threads.emplace_back([this, i] { core_thread({i}); });
   started_.arrive_and_wait();
   if (start_failed_) std::_Exit(1);  // without destructors: rooms may have operations in the kernel

@@ -34,7 +34,7 @@ Seen classify_scalar(const char* octets, std::size_t blocks, Masks* out) {
   std::uint64_t all = 0;
   for (std::size_t block = 0; block < blocks; ++block) {
     Masks masks{0, 0, 0};
-    for (unsigned part = 0; part < kBlock / 8; ++part) {
+    for (std::size_t part = 0; part < kBlock / 8; ++part) {
       std::uint64_t word = 0;
       std::memcpy(&word, octets + block * kBlock + part * 8, sizeof word);
       if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
@@ -65,7 +65,7 @@ Seen classify_sse2(const char* octets, std::size_t blocks, Masks* out) {
   __m128i all = _mm_setzero_si128();
   for (std::size_t block = 0; block < blocks; ++block) {
     Masks masks{0, 0, 0};
-    for (unsigned part = 0; part < kBlock / 16; ++part) {
+    for (std::size_t part = 0; part < kBlock / 16; ++part) {
       const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(octets + block * kBlock + part * 16));
       masks.cr |= bits_sse2(_mm_cmpeq_epi8(v, cr)) << (part * 16);
       masks.lf |= bits_sse2(_mm_cmpeq_epi8(v, lf)) << (part * 16);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -17,9 +18,8 @@ namespace {
 constexpr mode_t kMode = 0644;
 
 bool plain(View value) {
-  for (const char c : value)
-    if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || (c & 0x80) != 0) return false;
-  return true;
+  return std::ranges::none_of(
+      value, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || (c & 0x80) != 0; });
 }
 
 }  // namespace

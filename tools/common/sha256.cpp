@@ -93,7 +93,7 @@ __attribute__((target("sha,sse4.1,ssse3"))) void Sha256::compress_by_instruction
     const __m128i abef_before = abef;
     const __m128i cdgh_before = cdgh;
     __m128i words[4];
-    for (int i = 0; i < 4; ++i) words[i] = _mm_shuffle_epi8(load(blocks + 16 * i), reverse);
+    for (std::size_t i = 0; i < 4; ++i) words[i] = _mm_shuffle_epi8(load(blocks + 16 * i), reverse);
     for (std::size_t i = 0; i < 16; ++i) {
       __m128i& now = words[i % 4];
       const __m128i sum = _mm_add_epi32(now, load(&kRound[4 * i]));
