@@ -132,7 +132,9 @@ void Metrics::crowded(std::vector<Crowded> found, std::size_t most) {
     sums.back().waiting += one.waiting;
     sums.back().connections += one.connections;
   }
-  std::ranges::stable_sort(sums, std::ranges::greater{}, &Crowded::waiting);
+  std::ranges::sort(sums, [](const Crowded& a, const Crowded& b) {
+    return a.waiting != b.waiting ? a.waiting > b.waiting : a.name < b.name;
+  });
   if (sums.size() > most) sums.resize(most);
   crowded_ = std::move(sums);
 }
