@@ -58,6 +58,9 @@ int check(const Arguments& arguments) {
   print(stdout, "memory:\n" + config::memory_plan_text(plan, checked->config.limits.memory));
   if (const auto problem = config::memory_problem(*checked, plan)) return say_wrong({*problem});
   say_write_path(checked->config.spool.directory);
+  print(stdout, "hardening:\n");
+  for (const std::string& line : core::describe_hardening(checked->config, arguments.config_file))
+    print(stdout, fmt::format("  {}\n", line));
   print(stdout, checked->file + ": no errors\n");
   return kOk;
 }

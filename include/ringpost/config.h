@@ -202,9 +202,16 @@ struct Auth {
   std::string users;
 };
 
+// What the process takes from itself at start, so that a mistake in it reaches no further.
+struct Hardening {
+  bool landlock = true;
+  bool io_uring = true;
+};
+
 struct Config {
   std::string hostname;     // never empty once checked: what the file says, else the system's name
   std::uint32_t cores = 0;  // 0: each one this process may run on
+  bool pin = false;         // the n-th core's thread to the n-th CPU
   Duration drain = 30s;
   std::vector<Listener> listeners;  // never empty once checked
   Relay relay;
@@ -221,6 +228,7 @@ struct Config {
   Events events;
   Tls tls;
   Auth auth;
+  Hardening hardening;
   // What the file does not say: read from the system together with it.
   std::vector<NamedAddress> hosts;           // /etc/hosts
   std::vector<SocketAddress> own_addresses;  // of this machine's interfaces, without ports

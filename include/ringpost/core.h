@@ -70,6 +70,9 @@ class Core {
 // and SIGINT. Gives the exit code: 0 drained, 1 failed (said on stderr).
 int serve(const config::Loaded& loaded, const std::string& config_file);
 
+// What a process with this configuration would give up at start, one sentence each; for `ringpost check`.
+std::vector<std::string> describe_hardening(const config::Config&, const std::string& config_file);
+
 // The pools of all rooms, each with its reason (design: static sizing); for `ringpost check` and for start.
 std::vector<config::MemoryLine> memory_plan(const config::Config&);
 

@@ -365,6 +365,9 @@ struct RingOptions {
   // Let one receive fill several buffers where the kernel can and can be told when to stop (Linux 6.17): 100 instead
   // of 150 µs of CPU per MiB. Off for comparisons and to test what older kernels do.
   bool bundle_receives = true;
+  // The kernel refuses what this room never asks for: other operations, links, registrations. It costs nothing that
+  // could be measured.
+  bool restrict = true;
 };
 
 // What every ring of one process shares: the mailboxes between them and the helper threads. Outlives the rings.
@@ -389,6 +392,9 @@ class Fleet {
 
 // Makes the ring of `core`; call it on the thread that will run it.
 Result<std::unique_ptr<Ring>> make_ring(Fleet&, CoreId core, unsigned cores, const RingOptions&);
+
+// Whether this kernel keeps a restricted ring to its restrictions; tried with an operation that is not among them.
+bool restrictions_hold();
 
 // What this kernel (or this container's policy) lacks of what we need, one sentence each with what to do; empty: fit.
 // Tries io_uring_setup, the operations used, provided buffers, RWF_DSYNC. Any thread, before make_ring.

@@ -25,6 +25,12 @@ constexpr Key<Config> kRootKeys[] = {
       .when = When::restart,
       .bounds = {0, 1024}},
      [](Config& c) -> auto& { return c.cores; }},
+    {{.path = "pin",
+      .text = "Whether each core's thread is kept on one CPU of those this process may run on. For a machine that is "
+              "the relay's alone, with the network card's interrupts spread the same way; elsewhere the scheduler "
+              "knows better.",
+      .when = When::restart},
+     [](Config& c) -> auto& { return c.pin; }},
     {{.path = "drain",
       .text = "How long SIGTERM waits: no new session, 421 to idle ones, transactions and attempts are "
               "finished. What is not done by then is cut off; nothing that got its 250 is lost.",
@@ -280,6 +286,19 @@ constexpr Key<Config> kRootKeys[] = {
       .effect = Effect::not_yet,
       .form = Form::path},
      [](Config& c) -> auto& { return c.auth.users; }},
+    {{.path = "hardening.landlock",
+      .text =
+          "Restrict the process to its own directories (Landlock, Linux 5.13): it writes to those of the spool, the "
+          "events and the control socket, reads besides them its configuration's, /etc and the time zones, and "
+          "executes nothing. Turn it off where what it needs lies elsewhere than at start, such as an event "
+          "directory that is mounted later.",
+      .when = When::restart},
+     [](Config& c) -> auto& { return c.hardening.landlock; }},
+    {{.path = "hardening.io_uring",
+      .text = "Restrict each core's io_uring to the operations that the relay uses. Turn it off for a kernel that "
+              "refuses it.",
+      .when = When::restart},
+     [](Config& c) -> auto& { return c.hardening.io_uring; }},
 };
 
 constexpr Key<Listener> kListenerKeys[] = {
@@ -360,6 +379,7 @@ constexpr Section kSections[] = {
     {"events", "What happened to each message."},
     {"tls", "Encryption."},
     {"auth", "Who may submit."},
+    {"hardening", "What the process gives up at start, so that a fault in it reaches no further."},
 };
 
 constexpr View kListenerKinds[] = {"relay", "submission", "submissions"};

@@ -1,6 +1,7 @@
 // serve: the process around the cores. One thread per core runs a ring and a Core; the main thread waits for signals
 // and for cores that end, reads the configuration anew on SIGHUP, and carries no mail.
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -19,6 +20,7 @@
 
 #include <fmt/format.h>
 
+#include "core/confines.h"
 #include "core/post.h"
 #include "core/pulse.h"
 #include "core/sizes.h"
@@ -47,9 +49,11 @@ class Process {
   using Clock = std::chrono::steady_clock;
 
  public:
-  Process(const config::Loaded& loaded, std::string file)
+  // `confines`: where the process has restricted itself to; null: it has not.
+  Process(const config::Loaded& loaded, std::string file, const Confines* confines)
       : config_(std::make_shared<const config::Config>(loaded.config)),
         file_(std::move(file)),
+        confines_(confines),
         cores_(core_count(*config_)),
         fleet_(cores_, kHelperThreads),
         started_(cores_ + 1),
@@ -72,6 +76,7 @@ class Process {
 
   std::shared_ptr<const config::Config> config_;
   std::string file_;
+  const Confines* confines_;
   unsigned cores_;
   ring::Fleet fleet_;
   std::shared_ptr<receive::Census> census_ = std::make_shared<receive::Census>();
@@ -101,6 +106,17 @@ void raise_file_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// The CPU for a core's thread: the n-th of those that this process may run on, round and round.
+int cpu_of(CoreId core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(getpid(), sizeof set, &set) != 0 || CPU_COUNT(&set) == 0) return -1;
+  int left = core.value % CPU_COUNT(&set);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(static_cast<std::size_t>(cpu), &set) && left-- == 0) return cpu;
+  return -1;
 }
 
 // Blocked in every thread and read from a descriptor by the main one. SIGPIPE is ignored: a closed socket is an errno.
@@ -193,6 +209,8 @@ void Process::core_thread(CoreId id) {
   };
   ring::RingOptions options;
   options.operations = sizes_of(*config_).operations;
+  options.restrict = config_->hardening.io_uring;
+  if (config_->pin) options.pin_to_cpu = cpu_of(id);
   auto ring = ring::make_ring(fleet_, id, cores_, options);
   if (!ring) return give_up(ring.error());
   {
@@ -293,10 +311,18 @@ void Process::reload() {
                     checked.error().size() == 1 ? "" : fmt::format(" (and {} more)", checked.error().size() - 1)));
     fleet_.mail_to({0}, mail_of(Post::trouble, {}, told.release()));
   } else {
-    for (const config::Change& change : config::diff(*config_, checked->config))
-      say(fmt::format("{}: {} -> {}{}", change.key, change.before, change.after,
-                      change.reloadable ? "" : ": needs a restart, the old value stays in force"));
-    config_ = std::make_shared<const config::Config>(config::reloaded(*config_, checked->config));
+    config::Config next = config::reloaded(*config_, checked->config);
+    const bool reachable = next.events.file.empty() || confines_ == nullptr || confines_->may_write(next.events.file);
+    if (!reachable) next.events.file = config_->events.file;
+    for (const config::Change& change : config::diff(*config_, checked->config)) {
+      View taken = change.reloadable ? "" : ": needs a restart, the old value stays in force";
+      if (change.key == "events.file" && !reachable)
+        taken =
+            ": needs a restart, the old value stays in force: the process has restricted itself to other directories "
+            "(hardening.landlock)";
+      say(fmt::format("{}: {} -> {}{}", change.key, change.before, change.after, taken));
+    }
+    config_ = std::make_shared<const config::Config>(std::move(next));
     to_all([this] {
       return mail_of(Post::reload, {},
                      new std::shared_ptr<const config::Config>(std::make_shared<const config::Config>(*config_)));
@@ -313,7 +339,22 @@ void Process::to_all(const std::function<ring::Mail()>& make) {
 }  // namespace
 
 int serve(const config::Loaded& loaded, const std::string& config_file) {
-  Process process(loaded, config_file);
+  const config::Config& config = loaded.config;
+  // The spool's directory is made if it is missing, which must be before it is all that may be written to. What is
+  // wrong with it is told by who opens it.
+  (void)ring::kernel_files().make_directory(config.spool.directory);
+  const Confines confines = confines_of(config, config_file);
+  const bool confined = config.hardening.landlock && landlock_version() > 0;
+  if (confined) {
+    if (const auto done = confine(confines); !done) {
+      say(fmt::format(
+          "ringpost: cannot restrict itself to its directories: {}: look at it, or set hardening.landlock = "
+          "false",
+          done.error().message()));
+      return 1;
+    }
+  }
+  Process process(loaded, config_file, confined ? &confines : nullptr);
   return process.run();
 }
 

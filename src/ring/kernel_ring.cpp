@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "restrict.h"
+
 namespace ringpost::ring {
 namespace {
 
@@ -52,7 +54,7 @@ Result<void> KernelRing::set_up(const RingOptions& options) {
     if (auto pinned = pin_to(options.pin_to_cpu); !pinned) return pinned;
 
   io_uring_params parameters{};
-  parameters.flags = uring::kSetupFlags;
+  parameters.flags = uring::kSetupFlags | (options.restrict ? unsigned{IORING_SETUP_R_DISABLED} : 0U);
   parameters.cq_entries = options.completions;
   if (const int error = io_uring_queue_init_params(options.entries, &ring_, &parameters); error < 0)
     return fail(-error, "an io_uring cannot be set up: see missing features in `ringpost check`");
@@ -62,6 +64,9 @@ Result<void> KernelRing::set_up(const RingOptions& options) {
   bundles_ = options.bundle_receives && bundles_work();
   if (auto ready = buffers_.set_up(ring_, options.receive_buffers, options.receive_buffer_size); !ready) return ready;
   statistics_.receive_buffers = buffers_.count();
+  if (options.restrict)
+    if (const int error = restrict_and_enable(ring_); error < 0)
+      return fail(-error, "an io_uring cannot be restricted to what is used: set hardening.io_uring = false");
   read_clocks();
   timers_.run(now_);
   queue_doorbell();

@@ -10,6 +10,7 @@
 
 #include "buffers.h"
 #include "kernel_ring.h"
+#include "restrict.h"
 #include "ringpost/base/fd.h"
 #include "uring.h"
 
@@ -30,9 +31,9 @@ class ProbeRing {
   }
 
   // 0 or -errno.
-  int set_up() {
+  int set_up(unsigned more_flags = 0) {
     io_uring_params parameters{};
-    parameters.flags = uring::kSetupFlags;
+    parameters.flags = uring::kSetupFlags | more_flags;
     parameters.cq_entries = 4 * kProbeEntries;
     const int error = io_uring_queue_init_params(kProbeEntries, &ring_, &parameters);
     made_ = error == 0;
@@ -100,19 +101,6 @@ int try_durable_write() {
   return probe.ask();
 }
 
-struct Needed {
-  int code;
-  const char* name;
-};
-constexpr std::array kOperations{
-    Needed{IORING_OP_ACCEPT, "accept"},   Needed{IORING_OP_RECV, "receive"},
-    Needed{IORING_OP_SEND, "send"},       Needed{IORING_OP_SENDMSG, "send of several pieces"},
-    Needed{IORING_OP_CONNECT, "connect"}, Needed{IORING_OP_ASYNC_CANCEL, "cancel"},
-    Needed{IORING_OP_READ, "read"},       Needed{IORING_OP_WRITE, "write"},
-    Needed{IORING_OP_FSYNC, "sync"},      Needed{IORING_OP_FALLOCATE, "allocate"},
-    Needed{IORING_OP_OPENAT, "open"},     Needed{IORING_OP_UNLINKAT, "remove"},
-};
-
 constexpr unsigned kFeatures = IORING_FEAT_NODROP |         // completions are never dropped
                                IORING_FEAT_SUBMIT_STABLE |  // what an entry points at is read when submitted
                                IORING_FEAT_FAST_POLL |      // sockets wait without a kernel thread each
@@ -157,6 +145,13 @@ void find_missing_operations(ProbeRing& probe, std::vector<std::string>& missing
 bool bundles_work() {
   static const bool work = try_receive(true) == 1;
   return work;
+}
+
+bool restrictions_hold() {
+  ProbeRing probe;
+  if (probe.set_up(IORING_SETUP_R_DISABLED) < 0 || restrict_and_enable(probe.ring()) < 0) return false;
+  io_uring_prep_nop(&probe.entry());
+  return probe.ask() == -EACCES;
 }
 
 std::vector<std::string> missing_in_kernel() {

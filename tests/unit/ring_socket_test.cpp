@@ -291,6 +291,8 @@ TEST_CASE("a connect that nobody answers is refused, one from another family's s
   CHECK_FALSE(ring->socket_to(closed, *SocketAddress::parse("[::1]:1")).has_value());
 }
 
+TEST_CASE("a restricted ring refuses an operation that the room never asks for") { CHECK(restrictions_hold()); }
+
 TEST_CASE("the source address of a connection is the one asked for") {
   Fleet fleet(1, 0);
   const auto ring = test::ring_of(fleet);
