@@ -22,6 +22,7 @@ namespace core = ringpost::core;
 namespace {
 
 constexpr int kOk = 0;
+constexpr int kFailed = 1;
 constexpr int kWrongConfig = 2;
 
 struct Arguments {
@@ -75,6 +76,13 @@ int serve(const Arguments& arguments) {
   return core::serve(*checked, arguments.config_file);
 }
 
+int reload(int process) {
+  const auto asked = core::ask_reload(process);
+  if (asked) return kOk;
+  print(stderr, "ringpost: " + asked.error().message() + "\n");
+  return kFailed;
+}
+
 int write(const std::string& text) {
   print(stdout, text);
   return kOk;
@@ -98,6 +106,9 @@ int main(int count, char** words) {
   auto* check_command = app.add_subcommand("check", "say what is wrong with the configuration and what it asks for");
   add_config(check_command);
   check_command->add_flag("--explain", arguments.explain, "print each key's value and where it comes from");
+  int process = 0;
+  auto* reload_command = app.add_subcommand("reload", "have a running relay read its configuration again");
+  reload_command->add_option("process", process, "its process id")->required()->check(CLI::PositiveNumber);
   auto* default_command =
       app.add_subcommand("default-config", "print the embedded configuration, to begin a file with");
   auto* reference_command = app.add_subcommand("config-reference", "write docs/configuration.md")->group("");
@@ -109,6 +120,7 @@ int main(int count, char** words) {
     return app.exit(error) == 0 ? kOk : kWrongConfig;  // --help and --version arrive here as well
   }
   if (serve_command->parsed()) return serve(arguments);
+  if (reload_command->parsed()) return reload(process);
   if (default_command->parsed()) return write(config::embedded_text(config::Surroundings::of_this_system()));
   if (reference_command->parsed()) return write(config::reference_page());
   if (metrics_command->parsed()) return write(ringpost::report::metrics_page());

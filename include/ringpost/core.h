@@ -70,6 +70,10 @@ class Core {
 // and SIGINT. Gives the exit code: 0 drained, 1 failed (said on stderr).
 int serve(const config::Loaded& loaded, const std::string& config_file);
 
+// Asks the relay that runs as another process to reload, and waits until it has begun: under systemd it has told so by
+// then. Blocks, a minute at the most.
+Result<void> ask_reload(int process);
+
 // What a process with this configuration would give up at start, one sentence each; for `ringpost check`.
 std::vector<std::string> describe_hardening(const config::Config&, const std::string& config_file);
 

@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <mutex>
 #include <thread>
 
@@ -69,7 +70,7 @@ class Process {
   int wait();
   [[nodiscard]] int milliseconds_to_beat() const;
   void beat();
-  void on_signal(int signal);
+  void end();
   void reload();
   Result<void> serve_metrics();
   void to_all(const std::function<ring::Mail()>& make);
@@ -91,7 +92,8 @@ class Process {
   std::atomic<unsigned> running_ = 0;
   std::atomic<std::uint64_t> recovered_ = 0;
   Fd ended_;
-  Fd signals_;
+  Fd signals_;  // SIGTERM, SIGINT
+  Fd hangups_;  // SIGHUP
   bool draining_ = false;
   // Of the watchdog; nobody watches: no beat is due.
   std::optional<Duration> watchdog_ = watchdog_time();
@@ -120,10 +122,10 @@ int cpu_of(CoreId core) {
 }
 
 // Blocked in every thread and read from a descriptor by the main one. SIGPIPE is ignored: a closed socket is an errno.
-Result<Fd> signal_descriptor() {
+Result<Fd> signal_descriptor(std::initializer_list<int> signals) {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  for (const int signal : signals) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
   const int fd = signalfd(-1, &set, SFD_CLOEXEC);
@@ -133,9 +135,12 @@ Result<Fd> signal_descriptor() {
 
 int Process::run() {
   raise_file_limit();
-  auto signals = signal_descriptor();
+  auto signals = signal_descriptor({SIGTERM, SIGINT});
+  auto hangups = signal_descriptor({SIGHUP});
   if (!signals) return say("ringpost: " + signals.error().message()), 1;
+  if (!hangups) return say("ringpost: " + hangups.error().message()), 1;
   signals_ = std::move(*signals);
+  hangups_ = std::move(*hangups);
   for (const std::string& missing : ring::missing_in_kernel()) {
     say("ringpost: " + missing);
     start_failed_ = true;
@@ -248,19 +253,22 @@ int Process::wait() {
   last_answer_ = next_beat_ = Clock::now();
   while (running_ > 0) {
     beat();
-    pollfd waiting[] = {{signals_.get(), POLLIN, 0}, {ended_.get(), POLLIN, 0}};
+    pollfd waiting[] = {{signals_.get(), POLLIN, 0}, {ended_.get(), POLLIN, 0}, {hangups_.get(), POLLIN, 0}};
     if (poll(waiting, std::size(waiting), milliseconds_to_beat()) < 0) {
       CHECK(errno == EINTR);
       continue;
     }
-    if ((waiting[0].revents & POLLIN) != 0) {
-      signalfd_siginfo info{};
-      if (read(signals_.get(), &info, sizeof info) == sizeof info) on_signal(static_cast<int>(info.ssi_signo));
+    signalfd_siginfo info{};
+    if ((waiting[2].revents & POLLIN) != 0) {
+      // Told before the signal is taken: who sees it no longer pending knows that the service manager has been told.
+      if (!draining_) notify_reloading();
+      if (read(hangups_.get(), &info, sizeof info) == sizeof info) reload();
     }
+    if ((waiting[0].revents & POLLIN) != 0 && read(signals_.get(), &info, sizeof info) == sizeof info) end();
     if ((waiting[1].revents & POLLIN) != 0) {
       std::uint64_t count = 0;
       CHECK(read(ended_.get(), &count, sizeof count) == sizeof count);
-      if (!draining_) on_signal(SIGTERM);  // one core has failed: the others drain
+      end();  // where one core has failed: the others drain
     }
   }
   return failed_ ? 1 : 0;
@@ -289,8 +297,7 @@ void Process::beat() {
   }
 }
 
-void Process::on_signal(int signal) {
-  if (signal == SIGHUP) return reload();
+void Process::end() {
   if (draining_) return;
   draining_ = true;
   say(fmt::format("draining, at most {}", config::duration_text(config_->drain)));
@@ -300,7 +307,6 @@ void Process::on_signal(int signal) {
 
 void Process::reload() {
   if (draining_) return;
-  notify_reloading();
   const auto surroundings = config::Surroundings::of_this_system();
   const auto checked = file_.empty() ? config::embedded(surroundings) : config::load(file_, surroundings);
   if (!checked) {
