@@ -29,7 +29,7 @@ struct Entry {
   SpoolId id;
   DestinationId destination;
   WallTime due;
-  WallTime expires;
+  WallTime expires;  // to be looked at then, also while its destination is paused: it is late, or its time is over
 };
 
 // How one destination stands, for dispatch and for people.
@@ -59,8 +59,8 @@ class Queue {
   // Nobody needs the destination any more: its id may come to mean another one. False: it has entries.
   bool forget(DestinationId);
 
-  // Adds an entry. When the message already has one for that destination (waiting or ready), only its due time becomes
-  // the earlier of both; a taken one will be ready again at `due` when put back. False: the table is full.
+  // Adds an entry. When the message already has one for that destination (waiting or ready), only its times become the
+  // earlier of both; a taken one will be ready again at `due` when put back. False: the table is full.
   bool add(const Entry&, WallTime now);
 
   // Moves what has become due to its destination. Call at least when next_due() has come.
@@ -79,6 +79,7 @@ class Queue {
   // Ends a taken entry: its recipients there are all settled.
   void done(const Entry&);
   // Puts a taken entry back to wait until `due`; at or before now: ready at the front again (it was not attempted).
+  // entry.expires counts from here on.
   void put_back(const Entry&, WallTime due, WallTime now);
 
   // No entry of the destination becomes ready before `until` (expired ones can still be taken).

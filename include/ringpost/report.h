@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -149,6 +150,21 @@ struct DsnForm {
 // original was SMTPUTF8. A content with lines over 998 octets or NULs is returned by its header section only.
 DsnForm write_dsn(std::string& out, const Dsn&);
 
+// Who is owed word of what became of a message: RFC 3461 4.1 and 5.2, RFC 5321 4.5.5. Pure.
+
+// Whether the sender asked to be told of a delivery that nobody behind us will tell of (RFC 3461 5.2.2).
+bool wants_relayed(const message::Envelope&, const message::Recipient&);
+// What a DSN would tell of this recipient now; none: nothing is owed.
+std::optional<DsnAction> owed(const message::Envelope&, const message::Recipient&, const message::RecipientState&,
+                              const config::Config&, WallTime now);
+// Why nobody is to be told that this recipient failed, in words; empty: somebody is.
+View untold(const message::Envelope&, const message::Recipient&, const config::Config&);
+// When a waiting recipient must be looked at though no attempt is due: to tell that it is late, or at its expiry.
+WallTime deadline(const message::Envelope&, const message::Recipient&, const message::RecipientState&,
+                  const config::Config&);
+// Whom a DSN about the message goes to: its sender, or the postmaster; empty: nobody. A view into either.
+View addressee(const message::Envelope&, const config::Config&);
+
 // The event file of a process: one for all its cores. What blocks is for helper threads, and its lock keeps a rotation
 // between the cores' lines: none is lost or torn by it. Size and age are looked at before each append.
 class EventFile {
@@ -236,6 +252,7 @@ enum class Metric : std::uint8_t {
   recipients_delivered,
   recipients_deferred,
   recipients_failed,
+  bounces,
   octets_delivered,
   connections_made,
   connect_failures,

@@ -62,6 +62,7 @@ class Message : public message::Draft, public Link<Message> {
   void hold();
   void release();  // the last one gives it back to the pool; an uncommitted draft vanishes
   [[nodiscard]] bool content_in_memory() const;
+  [[nodiscard]] bool content_in_a_file() const;  // of its own: a Reader gives it, with waits
   // Trace line and content.
   [[nodiscard]] std::uint64_t size() const { return trace.size() + facts.size; }
 

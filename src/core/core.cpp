@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/bounce.h"
 #include "core/dispatch.h"
 #include "core/gather.h"
 #include "core/intake.h"
@@ -33,12 +34,15 @@ struct Core::Parts {
         census(std::move(the_census)),
         config_file(std::move(file)),
         ended(std::move(when_ended)),
-        settle(rooms),
+        bounce(rooms),
+        settle(rooms, bounce),
         dispatch(rooms, settle),
         intake(rooms, dispatch, static_cast<std::uint32_t>(sizes_of(*rooms.config).in_memory)),
         operate(rooms, dispatch, settle),
         gather(rooms),
-        end_timer(this, ring::call<&Parts::look_for_end>) {}
+        end_timer(this, ring::call<&Parts::look_for_end>) {
+    bounce.on_made([this](spool::Message& made) { intake.queue(made); });
+  }
 
   Result<void> start();
   Result<void> recover();
@@ -55,6 +59,7 @@ struct Core::Parts {
   std::shared_ptr<receive::Census> census;
   std::string config_file;
   Ended ended;
+  Bounce bounce;
   Settle settle;
   Dispatch dispatch;
   Intake intake;
@@ -91,7 +96,8 @@ Result<void> Core::Parts::recover() {
   rooms.queue->advance(rooms.ring.wall());
   bool all_queued = true;
   const auto on_message = [&](SpoolId id, const message::Envelope& envelope, const message::State& state) {
-    if (state.count(message::Status::open) == 0) ++rooms.counts.kept_failed;
+    if (only_to_tell(state)) ++rooms.counts.kept_failed;
+    if (state.count(message::Status::failed) + state.count(message::Status::relayed) > 0) bounce.owe(id);
     all_queued &= dispatch.enqueue(id, envelope, state);
   };
   auto spool = spool::Spool::open(rooms.ring, spool_options(*rooms.config), on_message, recovery);
@@ -175,6 +181,7 @@ void Core::Parts::drain() {
   rooms.receiver->drain();
   dispatch.stop();
   rooms.lookups.stop();
+  bounce.stop();
   rooms.deliverer->drain();
   rooms.ring.arm(end_timer, kEndPoll);
 }
@@ -200,7 +207,7 @@ void Core::Parts::abort() {
 bool Core::Parts::at_rest() const {
   const bool disk_done = failure || rooms.spool->idle();
   return rooms.receiver->idle() && rooms.deliverer->idle() && rooms.lookups.idle() && dispatch.idle() &&
-         intake.idle() && operate.idle() && gather.idle() && disk_done && (!control || control->idle());
+         bounce.idle() && intake.idle() && operate.idle() && gather.idle() && disk_done && (!control || control->idle());
 }
 
 void Core::Parts::look_for_end() {

@@ -11,9 +11,10 @@ using message::Outcome;
 using message::Status;
 
 constexpr std::size_t kJobsAhead = 48;        // of one destination, loaded or coming from the disk
-constexpr std::size_t kExpiredAtOnce = 64;    // expired entries of a paused destination taken in one turn
+constexpr std::size_t kExpiredAtOnce = 64;    // late or expired entries of a destination in memory, above kJobsAhead
 constexpr Duration kLoadAgain = 1s;           // when memory is short
 constexpr Duration kDiskAgain = 1s;           // when outcomes cannot be kept
+constexpr Duration kLateAgain = 1s;           // until a late one may be attempted again
 constexpr Duration kRequeue = 100ms;          // between two looks for room in a full queue
 constexpr std::size_t kRoomToRequeue = 4096;  // entries: what most messages need; the others try again
 constexpr Duration kLongestPause = 5min;      // between two tries to reach a destination
@@ -51,7 +52,7 @@ bool Dispatch::enqueue(SpoolId id, const message::Envelope& envelope, const mess
     all &= rooms_.queue->add({.id = id,
                               .destination = destination_of(envelope.recipient(i).domain),
                               .due = recipient.due,
-                              .expires = expiry(rooms_, envelope.accepted)},
+                              .expires = report::deadline(envelope, envelope.recipient(i), recipient, *rooms_.config)},
                              now);
   }
   wake();
@@ -150,12 +151,11 @@ void Dispatch::open_if_allowed(Target& t) {
 
 void Dispatch::expire_waiting(Target& t) {
   const WallTime now = rooms_.ring.wall();
-  for (std::size_t i = 0; i < kExpiredAtOnce; ++i) {
+  while (t.loading + t.ready_count < kExpiredAtOnce) {  // the end of each of them wakes
     const auto entry = rooms_.queue->take_expired(t.id, now);
     if (!entry) return;
     begin(t, *entry);
   }
-  wake();
 }
 
 // ---- from the queue into memory
@@ -167,11 +167,11 @@ Dispatch::Job* Dispatch::begin(Target& t, const queue::Entry& entry) {
   job.entry = entry;
   job.id = entry.id;
   job.destination = entry.destination;
-  job.expired = rooms_.ring.wall() >= entry.expires;
   job.changed = false;
   ++t.loading;
-  const bool to_attempt = !job.expired && t.route != nullptr;
-  rooms_.spool->load(entry.id, to_attempt ? spool::Spool::Want::content : spool::Spool::Want::envelope, job.load);
+  // One that has expired is wanted whole, too: its sender is told.
+  rooms_.spool->load(entry.id, t.route != nullptr ? spool::Spool::Want::content : spool::Spool::Want::envelope,
+                     job.load);
   return &job;
 }
 
@@ -204,13 +204,13 @@ void Dispatch::loaded(Job& job, Result<spool::Message*> result) {
     free_job(job);
     return wake();  // its new destinations, and the next entries of this one
   }
-  if (job.expired) return settle_expired(job);
+  if (has_expired(job)) return settle_expired(job);
   if (t.refuses(rooms_.ring.now())) return refuse(t, job);
   if (t.blame_next) {
     t.blame_next = false;
     return blame(t, job);
   }
-  if (held_back(t)) return back_to_queue(job);
+  if (held_back(t)) return wait_longer(job);
   job.reader.open(*job.message);
   job.envelope = &job.message->envelope;
   job.facts = &job.message->facts;
@@ -285,7 +285,7 @@ bool Dispatch::still_wanted(Job& job) {
     finish(job);
     return false;
   }
-  if (rooms_.ring.wall() < job.entry.expires) return true;
+  if (!has_expired(job)) return true;
   settle_expired(job);
   return false;
 }
@@ -327,6 +327,24 @@ void Dispatch::finish(Job& job) {
     rooms_.queue->put_back(job.entry, *due, rooms_.ring.wall());
   else
     rooms_.queue->done(job.entry);
+  free_job(job);
+  wake();
+}
+
+bool Dispatch::has_expired(const Job& job) const {
+  return rooms_.ring.wall() >= expiry(rooms_, job.message->envelope.accepted);
+}
+
+// Nobody reaches its destination. When its deadline has come it is late, and is looked at again after as long: it
+// stands behind the others then, so that each of them comes to the front at its time.
+void Dispatch::wait_longer(Job& job) {
+  const WallTime now = rooms_.ring.wall();
+  if (now < job.entry.expires) return back_to_queue(job);
+  settle_.late(*job.message, job.chosen, rooms_.queue->at(job.destination).name);
+  const Duration again = rooms_.config->bounce.delay_after;
+  const WallTime end = expiry(rooms_, job.message->envelope.accepted);
+  job.entry.expires = again > Duration{0} ? std::min(end, now + again) : end;
+  rooms_.queue->put_back(job.entry, now + kLateAgain, now);
   free_job(job);
   wake();
 }
@@ -441,7 +459,7 @@ void Dispatch::pause_for(Target& t) {
     blame(t, t.pop());
   else
     t.blame_next = t.loading > 0;
-  back_to_queue_all(t);
+  while (!t.ready.empty()) wait_longer(t.pop());
 }
 
 void Dispatch::blame(Target& t, Job& job) {

@@ -84,6 +84,8 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   bool choose_recipients(Job&);
   void fill(Target&);
   void expire_waiting(Target&);
+  [[nodiscard]] bool has_expired(const Job&) const;
+  void wait_longer(Job&);
   void settle_expired(Job&);
   void finish(Job&);
   void save_outcomes();

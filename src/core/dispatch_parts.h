@@ -21,7 +21,6 @@ struct Dispatch::Job : deliver::Job, Link<Job>, Link<UnsavedTag> {
   spool::Reader reader;
   spool::Load load;
   std::vector<std::uint32_t> chosen;
-  bool expired = false;  // its time was over when it was taken: it is settled, not attempted
   bool changed = false;  // an outcome was written into the message's state and is not saved yet: linked as unsaved
 };
 

@@ -180,6 +180,7 @@ void Gather::measure(report::Metrics& m) const {
   m.set(Metric::recipients_delivered, counts.delivered);
   m.set(Metric::recipients_deferred, counts.deferred);
   m.set(Metric::recipients_failed, counts.failed);
+  m.set(Metric::bounces, counts.bounces);
   m.set(Metric::octets_delivered, out.octets);
   m.set(Metric::connections_made, out.connections);
   m.set(Metric::connect_failures, out.connect_failures);

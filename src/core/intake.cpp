@@ -73,15 +73,19 @@ void Intake::committed(Pending& pending, spool::Message& message, const Result<v
   }
   ++rooms_.counts.accepted;
   tell_reception(message);
+  queue(message);
+  if (!too_fast()) return answer(pending, result);
+  pending.since = rooms_.ring.now();
+  held_.push_back(pending);
+  if (!flow_timer_.armed()) rooms_.ring.arm(flow_timer_, rooms_.config->receive.flow_delay);
+}
+
+void Intake::queue(spool::Message& message) {
   dispatch_.enqueue(message.id, message.envelope, message.state);
   if (dispatch_.attempted_soon(message.envelope))
     rooms_.warm.keep(message, rooms_.spool->statistics());
   else
     message.release();
-  if (!too_fast()) return answer(pending, result);
-  pending.since = rooms_.ring.now();
-  held_.push_back(pending);
-  if (!flow_timer_.armed()) rooms_.ring.arm(flow_timer_, rooms_.config->receive.flow_delay);
 }
 
 void Intake::answer(Pending& pending, const Result<void>& result) {

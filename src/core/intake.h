@@ -26,6 +26,8 @@ class Intake : public receive::Host {
                smtp::EnhancedCode enhanced, View text) override;
   void session_over(const SocketAddress& client, std::uint32_t messages, Duration took) override;
 
+  // A durable message goes to the queue, and stays in memory if it is attempted soon. Takes over the caller's hold.
+  void queue(spool::Message&);
   [[nodiscard]] bool idle() const { return pending_.used() == 0; }
 
  private:

@@ -60,6 +60,11 @@ inline Counts counts_of(const Rooms& rooms) {
   return counts;
 }
 
+// Nothing of it is left to deliver, but somebody is to be told.
+inline bool only_to_tell(const message::State& state) {
+  return state.count(message::Status::open) == 0 && !state.ended();
+}
+
 // When a message that was accepted at `accepted` is given up (retry.expire).
 inline WallTime expiry(const Rooms& rooms, WallTime accepted) { return accepted + rooms.config->retry.expire; }
 

@@ -17,6 +17,7 @@ constexpr smtp::EnhancedCode kTooManyRecipientsEnhanced{4, 5, 3};
 constexpr Duration kNextTransaction = 1s;
 // Some say it for their own reasons, for ever: from this age of the message on it is a deferral like any other.
 constexpr Duration kNextTransactionFor = 5min;
+constexpr smtp::EnhancedCode kNoAnswer{4, 4, 1};  // RFC 3463 3.5
 constexpr std::int64_t kSpreadSteps = 1024;
 
 std::uint16_t one_more(std::uint16_t attempts) {
@@ -39,12 +40,21 @@ bool Settle::outcome(spool::Message& message, std::uint32_t recipient, const Out
   if (state.status != Status::open) return false;
   state.attempts = one_more(state.attempts);
   state.code = outcome.code;
-  state.text = outcome.text;
   report::EventType type = report::EventType::delivery;
+  std::string host;
+  const bool relayed = outcome.kind == Outcome::Kind::delivered && !outcome.dsn_passed_on &&
+                       report::wants_relayed(message.envelope, message.envelope.recipient(recipient));
+  const bool told_later = outcome.kind != Outcome::Kind::delivered || relayed;
+  if (told_later) host = origin.host_name;
+  if (told_later && host.empty() && origin.host.known()) host = origin.host.literal();
+  state.text = told_later ? outcome.text : View{};
+  state.host = host;
+  state.enhanced = told_later ? outcome.enhanced : smtp::EnhancedCode{};
+  state.attempted = told_later ? rooms_.ring.wall() : WallTime{};
+  state.ours = told_later && (outcome.ours || outcome.code == 0 || !origin.host.known());
   switch (outcome.kind) {
     case Outcome::Kind::delivered:
-      state.status = Status::delivered;
-      state.text = {};
+      state.status = relayed ? Status::relayed : Status::delivered;
       ++rooms_.counts.delivered;
       rooms_.queue_time.record(static_cast<std::uint64_t>(
           std::max<std::int64_t>(0, rooms_.ring.wall().milliseconds - message.envelope.accepted.milliseconds)));
@@ -61,7 +71,7 @@ bool Settle::outcome(spool::Message& message, std::uint32_t recipient, const Out
       break;
   }
   message.state.set(recipient, state);
-  if (state.status != Status::open && is_kept_failed(message)) ++rooms_.counts.kept_failed;
+  if (state.status != Status::open && only_to_tell(message.state)) ++rooms_.counts.kept_failed;
   tell(message, recipient, outcome, type, state.attempts, origin);
   return true;
 }
@@ -69,8 +79,8 @@ bool Settle::outcome(spool::Message& message, std::uint32_t recipient, const Out
 void Settle::later(const spool::Message& message, const Outcome& outcome, RecipientState& state) {
   const WallTime now = rooms_.ring.wall();
   Duration wait = wait_after(message.id, state.attempts);
-  const bool others_taken =
-      message.state.count(Status::delivered) > 0 && now < message.envelope.accepted + kNextTransactionFor;
+  const std::size_t taken = message.state.count(Status::delivered) + message.state.count(Status::relayed);
+  const bool others_taken = taken > 0 && now < message.envelope.accepted + kNextTransactionFor;
   if (outcome.code == kTooManyRecipients && others_taken &&
       (!outcome.enhanced.given() || outcome.enhanced == kTooManyRecipientsEnhanced)) {
     wait = kNextTransaction;
@@ -86,15 +96,21 @@ void Settle::expire(spool::Message& message, std::span<const std::uint32_t> reci
     RecipientState state = message.state.at(recipient);
     if (state.status != Status::open) continue;
     if (!std::exchange(told, true)) tell_expiry(message, recipients.size(), site);
+    std::string last{state.text};
+    if (last.empty()) {
+      last = last_error(site);
+      state.ours = true;
+    }
     std::string text = "Message expired: not delivered within " + config::duration_text(rooms_.config->retry.expire);
-    if (!state.text.empty()) text.append("; last error: ").append(state.text);
+    if (!last.empty()) text.append("; last error: ").append(last);
     state.status = Status::failed;
-    state.text = text;
-    message.state.set(recipient, state);
-    if (is_kept_failed(message)) ++rooms_.counts.kept_failed;
-    ++rooms_.counts.failed;
+    state.text = last;
     // RFC 3463: 4.4.7 delivery time expired, as a permanent failure.
-    const Outcome outcome{Outcome::Kind::never, state.code, {5, 4, 7}, text};
+    state.enhanced = {5, 4, 7};
+    message.state.set(recipient, state);
+    if (only_to_tell(message.state)) ++rooms_.counts.kept_failed;
+    ++rooms_.counts.failed;
+    const Outcome outcome{Outcome::Kind::never, state.code, state.enhanced, text};
     tell(message, recipient, outcome, report::EventType::failure, state.attempts,
          {.host = {}, .host_name = {}, .source = {}, .site = site});
   }
@@ -110,15 +126,11 @@ void Settle::tell_expiry(const spool::Message& message, std::size_t recipients, 
                        .queued = rooms_.ring.wall() - message.envelope.accepted});
 }
 
-bool Settle::is_kept_failed(const spool::Message& message) {
-  return message.state.count(Status::open) == 0 && message.state.count(Status::failed) > 0;
-}
-
 void Settle::remove(spool::Message& message) {
-  if (is_kept_failed(message)) --rooms_.counts.kept_failed;
+  if (only_to_tell(message.state)) --rooms_.counts.kept_failed;
   for (std::uint32_t i = 0; i < message.state.size(); ++i) {
     RecipientState state = message.state.at(i);
-    if (state.status == Status::delivered || state.status == Status::removed) continue;
+    if (state.status != Status::open && state.status != Status::failed && state.status != Status::relayed) continue;
     state.status = Status::removed;
     state.text = {};
     message.state.set(i, state);
@@ -127,7 +139,30 @@ void Settle::remove(spool::Message& message) {
   }
 }
 
-void Settle::save(spool::Message& message) { rooms_.spool->save(message, nullptr); }
+void Settle::late(spool::Message& message, std::span<const std::uint32_t> recipients, View site) {
+  const WallTime now = rooms_.ring.wall();
+  bool owed = false;
+  for (const std::uint32_t i : recipients) {
+    RecipientState state = message.state.at(i);
+    if (!report::owed(message.envelope, message.envelope.recipient(i), state, *rooms_.config, now)) continue;
+    owed = true;
+    if (!state.text.empty()) continue;
+    const std::string error = last_error(site);
+    state.text = error;
+    state.ours = true;
+    state.enhanced = kNoAnswer;
+    message.state.set(i, state);
+  }
+  if (owed) save(message);
+}
+
+// What stands in the way of one that never had an attempt of its own.
+std::string Settle::last_error(View site) const {
+  const auto destination = rooms_.queue->find(site);
+  return destination ? rooms_.queue->at(*destination).last_error : std::string{};
+}
+
+void Settle::save(spool::Message& message) { bounce_.save(message); }
 
 std::optional<WallTime> Settle::next_due(const spool::Message& message, std::span<const std::uint32_t> recipients) {
   std::optional<WallTime> next;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "core/bounce.h"
 #include "core/rooms.h"
 
 namespace ringpost::core {
@@ -21,23 +22,25 @@ struct Origin {
 
 class Settle {
  public:
-  explicit Settle(Rooms& rooms) : rooms_(rooms) {}
+  Settle(Rooms& rooms, Bounce& bounce) : rooms_(rooms), bounce_(bounce) {}
 
   // Writes one recipient's outcome into the message's state (not yet to disk) and tells it. False: an operator removed
   // the recipient meanwhile; what came of the attempt is past.
   bool outcome(spool::Message&, std::uint32_t recipient, const message::Outcome&, const Origin&);
   // The message's time is over: its still open recipients among `recipients` fail, with the last error in the text.
   void expire(spool::Message&, std::span<const std::uint32_t> recipients, View site);
-  // An operator removes each open and failed recipient. What an attempt under way finds for it later is ignored.
+  // The message waits for a destination that nobody reaches: its sender is told, if it is time to.
+  void late(spool::Message&, std::span<const std::uint32_t> recipients, View site);
+  // An operator removes each open and failed recipient; nobody is told. What an attempt under way finds for it later is
+  // ignored.
   void remove(spool::Message&);
-  // Saves the state: call once after the outcomes that came together.
+  // Saves the state, and has told who is owed word of it: call once after the outcomes that came together.
   void save(spool::Message&);
   // When the first of `recipients` that is still open is due; nullopt: none is open.
   static std::optional<WallTime> next_due(const spool::Message&, std::span<const std::uint32_t> recipients);
 
  private:
-  // Whether the message has ended, but for its failed recipients that wait for an operator.
-  static bool is_kept_failed(const spool::Message&);
+  [[nodiscard]] std::string last_error(View site) const;
   void later(const spool::Message&, const message::Outcome&, message::RecipientState&);
   [[nodiscard]] Duration wait_after(SpoolId id, std::uint16_t attempts) const;
   void tell(const spool::Message&, std::uint32_t recipient, const message::Outcome&, report::EventType,
@@ -45,6 +48,7 @@ class Settle {
   void tell_expiry(const spool::Message&, std::size_t recipients, View site);
 
   Rooms& rooms_;
+  Bounce& bounce_;
 };
 
 }  // namespace ringpost::core

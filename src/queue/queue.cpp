@@ -75,6 +75,7 @@ bool Queue::add(const Entry& entry, WallTime now) {
     return true;
   }
   Slot& slot = t.at(known);
+  slot.expires_seconds = std::min(slot.expires_seconds, seconds_of(entry.expires));
   if (slot.place == Place::taken) {
     slot.due = slot.again ? std::min(slot.due, entry.due) : entry.due;
     slot.again = true;
@@ -164,6 +165,7 @@ void Queue::put_back(const Entry& entry, WallTime due, WallTime now) {
   t.leave(number);
   Slot& slot = t.at(number);
   slot.due = slot.again ? std::min(slot.due, due) : due;
+  slot.expires_seconds = seconds_of(entry.expires);
   slot.again = false;
   t.place(number, now, true);
 }

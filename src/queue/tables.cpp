@@ -10,12 +10,12 @@ namespace {
 
 constexpr std::int64_t kMillisecondsPerSecond = 1000;
 
+}  // namespace
+
 std::uint32_t seconds_of(WallTime at) {
   const std::int64_t seconds = (at.milliseconds + kMillisecondsPerSecond - 1) / kMillisecondsPerSecond;
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(seconds, 0, UINT32_MAX));
 }
-
-}  // namespace
 
 Queue::Tables::Tables(std::size_t messages)
     : slots(static_cast<std::uint32_t>(std::min<std::size_t>(2 * messages, kMaxSlots - 1))),
@@ -126,7 +126,8 @@ void Queue::Tables::place(std::uint32_t number, WallTime now, bool at_front) {
   slot.place = Place::ready;
   ++shown.ready;
   const std::uint32_t head = kFirstDestinationHead + slot.destination;
-  if (at_front)
+  // One whose time has come is seen by take_expired() though others were here before it.
+  if (at_front || std::int64_t{slot.expires_seconds} * kMillisecondsPerSecond <= now.milliseconds)
     insert(head, number);
   else
     append(head, number);

@@ -54,6 +54,9 @@ struct NameHash {
   std::size_t operator()(View name) const { return std::hash<View>{}(name); }
 };
 
+// As a slot keeps a time.
+std::uint32_t seconds_of(WallTime at);
+
 struct Queue::Tables {
   explicit Tables(std::size_t messages);
 

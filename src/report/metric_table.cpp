@@ -33,6 +33,8 @@ constexpr MetricFacts kDelivery[] = {
      "Outcomes of attempts, by recipient: delivered, deferred (to be tried again), failed (for good, or expired)."},
     {Metric::recipients_deferred, "ringpost_recipients_total", "outcome=\"deferred\"", counter, number, ""},
     {Metric::recipients_failed, "ringpost_recipients_total", "outcome=\"failed\"", counter, number, ""},
+    {Metric::bounces, "ringpost_bounces_total", "", counter, number,
+     "DSNs queued: reports of failures, delays and deliveries to senders, or to the postmaster."},
     {Metric::octets_delivered, "ringpost_delivered_bytes_total", "", counter, octets,
      "Octets of the contents that other servers took."},
     {Measure::queue_time, "ringpost_queue_seconds", "", histogram, milliseconds,
@@ -59,7 +61,7 @@ constexpr MetricFacts kQueue[] = {
     {Metric::queue_entries, "ringpost_queue_entries", "", gauge, number,
      "The same by message and destination: what is attempted as one."},
     {Metric::messages_failed, "ringpost_messages_kept_failed", "", gauge, number,
-     "Messages that have ended and whose failed recipients are still to be seen to."},
+     "Messages that have ended and whose senders are still to be told of it."},
     {Metric::destinations_healthy, "ringpost_destinations", "class=\"healthy\"", gauge, number,
      "Destinations with mail, by class: healthy, failing (the last attempt did not deliver), paused (nobody reaches "
      "it). Counted on each core that has mail for one."},

@@ -20,6 +20,7 @@ constexpr std::size_t kShortWindow = 2;      // the same when the pool runs shor
 void Message::hold() { ++resident_of(*this).holders; }
 void Message::release() { resident_of(*this).let_go(); }
 bool Message::content_in_memory() const { return resident_of(*this).content_here; }
+bool Message::content_in_a_file() const { return resident_of(*this).large; }
 
 Resident::Resident(Store& store_, std::uint32_t slot_) : store(store_), slot(slot_) {}
 Resident::~Resident() = default;

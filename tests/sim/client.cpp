@@ -54,7 +54,8 @@ void Client::plan() {
 
 void Client::plan_message(std::size_t transaction) {
   const MessageRecord& message = *in_hand_[transaction].message;
-  const std::string parameters = message.eight_bit ? " BODY=8BITMIME" : "";
+  std::string parameters = message.eight_bit ? " BODY=8BITMIME" : "";
+  if (message.ret_full) parameters += " RET=FULL";
   steps_.push_back({Kind::mail, transaction, 0, "MAIL FROM:<" + message.reverse_path + ">" + parameters + "\r\n"});
   for (std::size_t i = 0; i < message.recipients.size(); ++i)
     steps_.push_back({Kind::rcpt, transaction, i, "RCPT TO:<" + message.recipients[i].path + ">\r\n"});

@@ -19,6 +19,14 @@ std::optional<std::size_t> take_number(View& text, char letter) {
 
 std::string name_of(const MessageRecord& message) { return "message " + message.reverse_path; }
 
+// What stands behind `name` to the end of its line.
+View value_of(View text, View name) {
+  const std::size_t at = text.find(name);
+  if (at == View::npos) return {};
+  const View value = text.substr(at + name.size());
+  return value.substr(0, value.find("\r\n"));
+}
+
 // RFC 5322 2.2.3: the octets of the first header field, with its folded lines.
 std::size_t first_field(View content) {
   std::size_t at = 0;
@@ -76,6 +84,7 @@ void Ledger::acknowledged(MessageRecord& message, const std::vector<std::size_t>
 
 void Ledger::took(View reverse_path, const std::vector<std::string>& forward_paths, View content,
                   const Taking& taking) {
+  if (reverse_path.empty()) return took_dsn(forward_paths, content);
   MessageRecord* message = find(reverse_path);
   if (message == nullptr) return violation_("I2: a peer got a message of nobody: from " + std::string(reverse_path));
   check_content(*message, content);
@@ -92,7 +101,48 @@ void Ledger::took(View reverse_path, const std::vector<std::string>& forward_pat
   }
 }
 
+void Ledger::took_dsn(const std::vector<std::string>& forward_paths, View content) {
+  MessageRecord* message = forward_paths.size() == 1 ? find(forward_paths[0]) : nullptr;
+  if (message == nullptr || message->reverse_path != forward_paths[0])
+    return violation_("I2: a DSN went to nobody's sender");
+  const std::string dsn(value_of(content, "\r\nMessage-ID: "));
+  const std::size_t begin = content.find("\r\nContent-Type: message/delivery-status\r\n");
+  if (dsn.empty() || begin == View::npos) return violation_("a DSN for " + message->reverse_path + " is none");
+  View status = content.substr(begin, content.find("\r\n--", begin) - begin);
+  std::size_t at = status.find("\r\nFinal-Recipient: ");
+  while (at != View::npos) {
+    status.remove_prefix(at);
+    at = status.find("\r\nFinal-Recipient: ", 2);
+    told(*message, status.substr(0, at), dsn);
+  }
+  // What was asked to be returned whole is, octet by octet, behind our trace line.
+  if (content.contains("Content-Type: message/rfc822") && !content.contains(message->content))
+    violation_("I4: a DSN for " + message->reverse_path + " returns other octets");
+}
+
+void Ledger::told(MessageRecord& message, View status, const std::string& dsn) {
+  const Found found = find_recipient(value_of(status, "\r\nFinal-Recipient: rfc822;"));
+  if (found.message != &message)
+    return violation_("a DSN for " + message.reverse_path + " tells of another's recipient");
+  RecipientRecord& recipient = message.recipients[found.recipient];
+  const View action = value_of(status, "\r\nAction: ");
+  if (action == "delayed") {
+    recipient.told_delayed.insert(dsn);
+  } else if (action == "failed") {
+    recipient.told_failed.insert(dsn);
+    if (!recipient.peer_refused && !may_expire_)
+      violation_("I1: " + name_of(message) + " to " + recipient.path + " is told as failed, but no peer refused it");
+  } else {
+    violation_("a DSN for " + message.reverse_path + " tells of \"" + std::string(action) + "\"");
+  }
+}
+
 void Ledger::peer_refused(View reverse_path, const std::vector<std::string>& forward_paths) {
+  if (reverse_path.empty()) {
+    for (MessageRecord& message : messages_)
+      if (forward_paths.empty() || message.reverse_path == forward_paths[0]) message.dsn_refused = true;
+    return;
+  }
   if (forward_paths.empty()) {
     if (MessageRecord* message = find(reverse_path))
       for (RecipientRecord& recipient : message->recipients) recipient.peer_refused = true;
@@ -131,6 +181,8 @@ void Ledger::check_id(const MessageRecord& message, View trace) {
 }
 
 void Ledger::kept(const message::Envelope& envelope, const message::State& state) {
+  if (envelope.reverse_path().empty())
+    return violation_("I9: a DSN to " + std::string(envelope.recipient(0).forward_path) + " is still queued");
   for (std::size_t i = 0; i < envelope.recipient_count(); ++i) {
     const Found found = find_recipient(envelope.recipient(i).forward_path);
     if (found.message == nullptr || find(envelope.reverse_path()) != found.message) {
@@ -155,7 +207,7 @@ bool Ledger::counted(const Taking& taking) const {
 
 bool Ledger::owed(const MessageRecord& message, const RecipientRecord& recipient) {
   if (!message.settled) return true;
-  const std::size_t ended = recipient.takings.size() + recipient.failed;
+  const std::size_t ended = recipient.takings.size() + recipient.told_failed.size();
   return ended < recipient.acknowledgements && !recipient.peer_refused;
 }
 
@@ -178,16 +230,23 @@ void Ledger::judge() {
 
 void Ledger::judge(const MessageRecord& message, const RecipientRecord& recipient) {
   const std::string who = name_of(message) + " to " + recipient.path;
-  const std::size_t ended = recipient.takings.size() + recipient.failed;
-  if (ended + recipient.open < recipient.acknowledgements)
+  const std::size_t told = recipient.told_failed.size();
+  const std::size_t ended = recipient.takings.size() + told;
+  // A DSN that a peer refuses, or that expires, is the end of what it tells.
+  const bool dsn_may_be_lost = message.dsn_refused || may_expire_;
+  if (ended + recipient.open < recipient.acknowledgements && !dsn_may_be_lost)
     violation_("I1: " + who + " was acknowledged " + std::to_string(recipient.acknowledgements) + " times, taken " +
-               std::to_string(recipient.takings.size()) + ", failed " + std::to_string(recipient.failed) + ", queued " +
+               std::to_string(recipient.takings.size()) + ", told as failed " + std::to_string(told) + ", queued " +
                std::to_string(recipient.open));
-  if (recipient.failed > 0 && !recipient.peer_refused && !may_expire_)
-    violation_("I1: " + who + " is listed as failed, but no peer refused it");
+  if (recipient.failed > 0) violation_("I1: " + who + " has failed, and nobody was told");
   const unsigned accepted = recipient.offers - recipient.refused_offers;  // at most: some may never have arrived
   const auto counted_takings = static_cast<std::size_t>(
       std::count_if(recipient.takings.begin(), recipient.takings.end(), [&](const Taking& t) { return counted(t); }));
+  if (counted_takings + told > accepted && told > 0)
+    violation_("I1: " + who + " was told as failed " + std::to_string(told) + " times and delivered " +
+               std::to_string(counted_takings) + " times for " + std::to_string(accepted) + " acceptances");
+  if (recipient.told_delayed.size() > accepted)
+    violation_(who + " was told as delayed " + std::to_string(recipient.told_delayed.size()) + " times");
   if (counted_takings > accepted)
     violation_("I3: " + who + " was delivered " + std::to_string(counted_takings) + " times for " +
                std::to_string(accepted) + " acceptances, with each reply seen");
@@ -202,7 +261,8 @@ Ledger::Totals Ledger::totals() const {
     for (const RecipientRecord& recipient : message.recipients) {
       totals.takings += recipient.takings.size();
       if (!recipient.takings.empty()) totals.repeated += recipient.takings.size() - 1;
-      totals.failed += recipient.failed;
+      totals.failed += recipient.told_failed.size();
+      totals.delayed += recipient.told_delayed.size();
     }
   }
   return totals;

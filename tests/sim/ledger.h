@@ -2,13 +2,15 @@
 // nothing of the relay but its promises (I1–I5 and I9); it hears from the simulated clients and peers as things happen
 // and, at the end, what the relay's spool says of itself.
 //
-// A message is known by the number in its reverse-path, a recipient by its place: k17@sender.test, k17.r0@d2.test.
+// A message is known by the number in its reverse-path, a recipient by its place: k17@sender.test, k17.r0@d2.test. A
+// DSN is known by its null reverse-path and its Message-ID, and judged by what it tells its reader.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,8 @@ struct RecipientRecord {
   unsigned acknowledgements = 0;  // of them: answered with 250
   bool peer_refused = false;      // a peer said 5xx to it, so that failing is right
   std::vector<Taking> takings{};
+  std::set<std::string> told_failed{};  // ids of the DSNs that said so to the sender
+  std::set<std::string> told_delayed{};
   // What the spool says at the end, over all copies.
   unsigned open = 0;
   unsigned failed = 0;
@@ -40,6 +44,8 @@ struct MessageRecord {
   std::string reverse_path;
   std::string content;
   bool eight_bit = false;
+  bool ret_full = false;
+  bool dsn_refused = false;  // a peer said 5xx to a DSN for its sender: what it told is known to nobody
   std::vector<RecipientRecord> recipients;
   std::vector<std::string> acknowledgements;  // the texts of the 250s: each names a spool id
   bool settled = false;                       // no client will offer it again
@@ -84,7 +90,8 @@ class Ledger {
     std::uint64_t acknowledged = 0;
     std::uint64_t takings = 0;
     std::uint64_t repeated = 0;  // takings past the first, all of them allowed
-    std::uint64_t failed = 0;
+    std::uint64_t failed = 0;    // told to their senders
+    std::uint64_t delayed = 0;
   };
   [[nodiscard]] Totals totals() const;
 
@@ -101,6 +108,8 @@ class Ledger {
   Found find_recipient(View forward_path);
   [[nodiscard]] bool counted(const Taking&) const;
   void judge(const MessageRecord&, const RecipientRecord&);
+  void took_dsn(const std::vector<std::string>& forward_paths, View content);
+  void told(MessageRecord&, View status, const std::string& dsn);
   void check_content(const MessageRecord&, View content);
   void check_id(const MessageRecord&, View trace);
   static bool owed(const MessageRecord&, const RecipientRecord&);

@@ -101,6 +101,7 @@ core::Counts Relay::counts() const {
     sum.queued += one.queued;
     sum.kept_failed += one.kept_failed;
     sum.destinations += one.destinations;
+    sum.bounces += one.bounces;
   }
   return sum;
 }

@@ -36,12 +36,13 @@ Verdict Scenario::run() {
   verdict.hash = world_.trace().hash();
   verdict.steps = world_.schedule().steps();
   const Ledger::Totals totals = ledger_.totals();
-  char line[200];
-  std::snprintf(line, sizeof line,
-                "%u cores, %.1f h, %" PRIu64 " messages, %" PRIu64 " acknowledged, %" PRIu64 " takings (%" PRIu64
-                " repeated), %" PRIu64 " failed, %" PRIu64 " crashes, %" PRIu64 " steps",
-                world_.cores(), static_cast<double>((world_.now() - Instant{}).count()) / 3.6e12, totals.messages,
-                totals.acknowledged, totals.takings, totals.repeated, totals.failed, crashes_, verdict.steps);
+  char line[240];
+  std::snprintf(
+      line, sizeof line,
+      "%u cores, %.1f h, %" PRIu64 " messages, %" PRIu64 " acknowledged, %" PRIu64 " takings (%" PRIu64
+      " repeated), %" PRIu64 " told as failed, %" PRIu64 " as delayed, %" PRIu64 " crashes, %" PRIu64 " steps",
+      world_.cores(), static_cast<double>((world_.now() - Instant{}).count()) / 3.6e12, totals.messages,
+      totals.acknowledged, totals.takings, totals.repeated, totals.failed, totals.delayed, crashes_, verdict.steps);
   verdict.summary = line;
   return verdict;
 }
@@ -137,7 +138,8 @@ void Scenario::run_dry() {
     world_.run_for(kSlice);
     after_step();
     const bool clients_done = std::all_of(clients_.begin(), clients_.end(), [](const Client& c) { return c.done(); });
-    if (clients_done && relay_.running() && relay_.counts().queued == 0) return;
+    const core::Counts counts = relay_.running() ? relay_.counts() : core::Counts{.queued = 1};
+    if (clients_done && counts.queued == 0 && counts.kept_failed == 0) return;
     if (world_.now() < end) continue;
     world_.violation("I9: the queue does not drain: " + std::to_string(relay_.running() ? relay_.counts().queued : 0) +
                      " queued, owed:" + ledger_.owed(5) + ", in the spool:" + open_in_spool());

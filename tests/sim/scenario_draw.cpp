@@ -68,6 +68,8 @@ config::Config Scenario::draw_config() {
     config.retry.expire = 3min + moment(10min);
     ledger_.expiry_is_possible();
   }
+  config.bounce.delay_after = random_.chance(1, 3) ? 30s + moment(5min) : Duration{0};
+  config.bounce.full_content = random_.chance(1, 3) ? kMebi : 64 * 1024;
   config.limits.memory = 64 * kMebi;
   config.limits.queue_messages = 10'000;
   config.limits.sessions = 1000;
@@ -90,6 +92,8 @@ void Scenario::draw_routes(config::Config& config) {
   by_mx_ = random_.chance(1, 2);
   config.dns.servers = {kNames};
   config.dns.cache = random_.chance(1, 4) ? 2'000 : 100'000;
+  // DSNs go to the senders' site.
+  config.routes.push_back({"sender.test", {{peer(1 + random_.below(kPeersMost)), {}}}, config.deliver.manners});
   for (std::size_t i = 1; i <= kPeersMost && !by_mx_; ++i) {
     config::Route route{"d" + std::to_string(i) + ".test", {{peer(i), {}}}, config.deliver.manners};
     if (i == 1 && random_.chance(1, 2)) route.hosts.push_back({peer(2), {}});
@@ -160,6 +164,7 @@ void Scenario::draw_messages() {
     }
     const std::size_t most = large_ones && random_.chance(1, 20) ? 600'000 : random_.chance(1, 8) ? 60'000 : 3'000;
     message.content = draw_content(message.reverse_path, static_cast<std::size_t>(random_.below(most)));
+    message.ret_full = random_.chance(1, 3);
     message.eight_bit = message.content.find('\xC3') != std::string::npos;
     auto client = clients_.begin();
     std::advance(client, static_cast<std::ptrdiff_t>(random_.below(clients)));

@@ -117,7 +117,7 @@ std::map<SpoolId, Kept> Scene::kept() {
     for (std::size_t i = 0; i < dump.state->size(); ++i) {
       one.to.emplace_back(dump.envelope->recipient(i).forward_path);
       one.states.push_back(dump.state->at(i));
-      one.states.back().text = {};
+      one.states.back().text = one.states.back().host = {};
     }
   });
   REQUIRE(read);

@@ -133,6 +133,34 @@ TEST_CASE("queue: a paused destination gives nothing but what has expired") {
   CHECK(queue.at(d).failures == 0);
 }
 
+TEST_CASE(
+    "queue: an entry that is put back counts by its new deadline, and one that becomes due behind it goes first") {
+  Queue queue(10);
+  const DestinationId d = queue.destination("a");
+  queue.add({id(1), d, kNow, kNow + 10s}, kNow);
+  queue.add({id(2), d, kNow, kNever}, kNow);
+  queue.add({id(3), d, kNow + 30s, kNow + 30s}, kNow);
+  queue.pause(d, kNow + 60s, 1, "connection refused");
+  auto late = queue.take_expired(d, kNow + 10s);
+  REQUIRE(late);
+  late->expires = kNow + 20s;
+  queue.put_back(*late, kNow + 10s, kNow + 10s);
+  CHECK_FALSE(queue.take_expired(d, kNow + 19s));
+  CHECK(queue.take_expired(d, kNow + 20s)->id == id(1));
+  CHECK_FALSE(queue.take_expired(d, kNow + 20s));
+  queue.advance(kNow + 31s);
+  CHECK(queue.take_expired(d, kNow + 31s)->id == id(3));
+  CHECK_FALSE(queue.take_expired(d, kNow + 31s));
+}
+
+TEST_CASE("queue: of two deadlines of one message at a destination the earlier counts") {
+  Queue queue(10);
+  const DestinationId d = queue.destination("a");
+  queue.add({id(1), d, kNow, kNever}, kNow);
+  queue.add({id(1), d, kNow, kNow + 10s}, kNow);
+  CHECK(queue.take_expired(d, kNow + 10s)->id == id(1));
+}
+
 TEST_CASE("queue: adding a message's destination again merges, and a taken one comes again") {
   Queue queue(10);
   const DestinationId d = queue.destination("a");

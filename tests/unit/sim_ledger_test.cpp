@@ -62,6 +62,14 @@ struct Fixture {
     }
     ledger.kept(envelope, state);
   }
+  // A DSN about both recipients reaches the sender.
+  void tell(const std::string& action, const std::string& id) {
+    std::string dsn =
+        "From: <>\r\nMessage-ID: " + id + "\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nX: 1\r\n";
+    for (const sim::RecipientRecord& recipient : message.recipients)
+      dsn += "\r\nFinal-Recipient: rfc822;" + recipient.path + "\r\nAction: " + action + "\r\n";
+    ledger.took("", {"k0@sender.test"}, dsn + "\r\n--b--\r\n", taking());
+  }
   std::string verdict() {
     ledger.judge();
     return found.empty() ? "" : found.front();
@@ -136,14 +144,58 @@ TEST_CASE_FIXTURE(Fixture, "a client that sends again is delivered again") {
 
 TEST_CASE_FIXTURE(Fixture, "failing needs a peer that refused, and queued is too late at the end") {
   hand_in();
-  SUBCASE("refused") {
+  SUBCASE("refused, and told") {
     ledger.peer_refused("k0@sender.test", {});
-    keep(message::Status::failed);
+    tell("failed", "<1@relay.test>");
     CHECK(verdict() == "");
   }
-  SUBCASE("not refused") {
+  SUBCASE("refused, and told to nobody") {
+    ledger.peer_refused("k0@sender.test", {});
     keep(message::Status::failed);
-    CHECK(verdict().contains("listed as failed"));
+    CHECK(verdict().starts_with("I1: "));
+  }
+  SUBCASE("refused, told to nobody, and gone") {
+    ledger.peer_refused("k0@sender.test", {});
+    CHECK(verdict().starts_with("I1: "));
+  }
+  SUBCASE("told by a DSN that was refused") {
+    ledger.peer_refused("k0@sender.test", {});
+    ledger.peer_refused("", {"k0@sender.test"});
+    CHECK(verdict() == "");
+  }
+  SUBCASE("told twice") {
+    ledger.peer_refused("k0@sender.test", {});
+    tell("failed", "<1@relay.test>");
+    tell("failed", "<2@relay.test>");
+    CHECK(verdict().contains("told as failed 2 times"));
+  }
+  SUBCASE("told once, in a DSN that came twice") {
+    ledger.peer_refused("k0@sender.test", {});
+    tell("failed", "<1@relay.test>");
+    tell("failed", "<1@relay.test>");
+    CHECK(verdict() == "");
+  }
+  SUBCASE("told, and delivered") {
+    ledger.peer_refused("k0@sender.test", {});
+    tell("failed", "<1@relay.test>");
+    take(0, taking());
+    CHECK(verdict().contains("and delivered 1 times"));
+  }
+  SUBCASE("told as late twice") {
+    take(0, taking());
+    take(1, taking());
+    tell("delayed", "<1@relay.test>");
+    CHECK(verdict() == "");
+    tell("delayed", "<2@relay.test>");
+    CHECK(verdict().contains("told as delayed 2 times"));
+  }
+  SUBCASE("not refused") {
+    tell("failed", "<1@relay.test>");
+    CHECK(verdict().contains("no peer refused it"));
+  }
+  SUBCASE("told to somebody else") {
+    ledger.took("", {"k1@sender.test"}, "", {});
+    CHECK(verdict().starts_with("I2: "));
   }
   SUBCASE("queued") {
     keep(message::Status::open);
