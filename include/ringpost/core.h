@@ -28,6 +28,7 @@ struct Counts {
   std::uint64_t queued = 0;        // messages with an open recipient, now
   std::uint64_t kept_failed = 0;   // messages without one whose sender is still to be told, now
   std::uint64_t bounces = 0;       // DSNs made
+  std::uint64_t shortages = 0;     // connections that this machine had no descriptor, port or memory for
   std::uint64_t sessions = 0;      // now
   std::uint64_t connections = 0;   // outbound, now
   std::uint64_t destinations = 0;  // remembered, now; of each core by itself

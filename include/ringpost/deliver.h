@@ -28,6 +28,8 @@
 namespace ringpost::deliver {
 
 inline constexpr std::size_t kTransactionsInFlight = 8;
+// A connection with something in flight is given nothing more when so long no reply has come and no send has ended.
+inline constexpr Duration kStalledAfter = 1s;
 inline constexpr std::size_t kInFlightOctets = 1024 * 1024;  // of contents in flight on one connection, past the first
 
 // One message for one destination: core's, from next() to done() or returned().
@@ -82,6 +84,11 @@ class Host {
   virtual void unreachable(DestinationId, const message::Outcome&, const Attempt&) = 0;
   // A connection that TCP made is over, with so many messages taken; `took` is its whole life. Comes before closed().
   virtual void connection_over(DestinationId, std::uint32_t /*messages*/, const Attempt&) {}
+  // This machine could not open a connection (no descriptor, port or memory left): no word about the destination.
+  // closed() follows. The text says what to do.
+  virtual void shortage(DestinationId, const message::Outcome&, const Attempt&) = 0;
+  // A connection that wake() counted on has made no progress for kStalledAfter: there is none with room, or another.
+  virtual void stalled(DestinationId) = 0;
 };
 
 // What one SMTP talk needs from around it; Connection implements it in the daemon, tests implement it in memory.
@@ -144,6 +151,7 @@ struct Statistics {
   std::uint64_t connections = 0;  // made since start
   std::uint64_t open = 0;         // now
   std::uint64_t connect_failures = 0;
+  std::uint64_t shortages = 0;  // connections that were not opened for want of something of ours
   std::uint64_t transactions = 0;
   std::uint64_t delivered = 0;  // recipients
   std::uint64_t later = 0;

@@ -30,6 +30,7 @@ struct Entry {
   DestinationId destination;
   WallTime due;
   WallTime expires;  // to be looked at then, also while its destination is paused: it is late, or its time is over
+  bool flushed = false;  // by an operator: those of its recipients that are due later go too
 };
 
 // How one destination stands, for dispatch and for people.
@@ -78,8 +79,8 @@ class Queue {
   std::optional<Entry> take_expired(DestinationId, WallTime now);
   // Ends a taken entry: its recipients there are all settled.
   void done(const Entry&);
-  // Puts a taken entry back to wait until `due`; at or before now: ready at the front again (it was not attempted).
-  // entry.expires counts from here on.
+  // Puts a taken entry back, flushed as it says, to wait until `due`; at or before now: ready at the front again (it
+  // was not attempted). entry.expires counts from here on.
   void put_back(const Entry&, WallTime due, WallTime now);
 
   // No entry of the destination becomes ready before `until` (expired ones can still be taken).

@@ -58,6 +58,8 @@ class Message : public message::Draft, public Link<Message> {
   message::State state;
   // Recipients that an attempt is about right now; core's own, kept here since attempts of one message share it.
   std::vector<bool> attempting;
+  // The destination whose attempt it is kept in memory for, while it is; core's own too.
+  DestinationId kept_for;
 
   void hold();
   void release();  // the last one gives it back to the pool; an uncommitted draft vanishes

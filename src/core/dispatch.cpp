@@ -15,6 +15,8 @@ constexpr std::size_t kExpiredAtOnce = 64;    // late or expired entries of a de
 constexpr Duration kLoadAgain = 1s;           // when memory is short
 constexpr Duration kDiskAgain = 1s;           // when outcomes cannot be kept
 constexpr Duration kLateAgain = 1s;           // until a late one may be attempted again
+constexpr Duration kOpenAgain = 1s;           // after a connection that this machine had no means for
+constexpr Duration kTellAgain = 1min;         // of such shortages
 constexpr Duration kRequeue = 100ms;          // between two looks for room in a full queue
 constexpr std::size_t kRoomToRequeue = 4096;  // entries: what most messages need; the others try again
 constexpr Duration kLongestPause = 5min;      // between two tries to reach a destination
@@ -30,6 +32,7 @@ Dispatch::Dispatch(Rooms& rooms, Settle& settle)
       pump_(this, ring::call<&Dispatch::pump>),
       save_(this, ring::call<&Dispatch::save_outcomes>),
       due_timer_(this, ring::call<&Dispatch::wake>),
+      open_timer_(this, ring::call<&Dispatch::wake>),
       requeue_load_(this,
                     [](void* self, Result<spool::Message*> result) {
                       static_cast<Dispatch*>(self)->requeue_loaded(std::move(result));
@@ -39,8 +42,9 @@ Dispatch::Dispatch(Rooms& rooms, Settle& settle)
 
 Dispatch::~Dispatch() { CHECK(idle()); }
 
-bool Dispatch::attempted_soon(const message::Envelope& envelope) {
-  return !held_back(target(destination_of(envelope.recipient(0).domain)));
+std::optional<DestinationId> Dispatch::attempted_soon(const message::Envelope& envelope) {
+  const DestinationId id = destination_of(envelope.recipient(0).domain);
+  return held_back(target(id)) ? std::nullopt : std::optional{id};
 }
 
 bool Dispatch::enqueue(SpoolId id, const message::Envelope& envelope, const message::State& state) {
@@ -142,6 +146,7 @@ void Dispatch::serve(Target& t) {
 // One more connection a turn at the most, and one at a time until the first is greeted: a dead destination costs one
 // slot.
 void Dispatch::open_if_allowed(Target& t) {
+  if (rooms_.ring.now() < t.no_open_before) return;
   const std::uint32_t connecting = rooms_.deliverer->connecting(t.id);
   const std::uint32_t greeted = rooms_.deliverer->connections(t.id) - connecting;
   if (connecting > greeted || !has_way(t)) return;
@@ -199,11 +204,8 @@ void Dispatch::loaded(Job& job, Result<spool::Message*> result) {
   job.message = *result;
   rooms_.warm.take(*job.message);
   if (stopped_) return back_to_queue(job);
-  if (!choose_recipients(job)) {
-    rooms_.queue->done(job.entry);
-    free_job(job);
-    return wake();  // its new destinations, and the next entries of this one
-  }
+  choose_recipients(job);
+  if (job.chosen.empty()) return finish(job);
   if (has_expired(job)) return settle_expired(job);
   if (t.refuses(rooms_.ring.now())) return refuse(t, job);
   if (t.blame_next) {
@@ -235,23 +237,23 @@ bool Dispatch::held_back(const Target& t) const {
   return shown.paused_until > rooms_.ring.wall() || t.route == nullptr;
 }
 
-// The open recipients that go to this job's destination by the routes of now and that no other attempt is about. Those
-// whose route has changed get an entry at their new destination. False: nobody is left here.
-bool Dispatch::choose_recipients(Job& job) {
+// The open recipients that are due and go to this job's destination by the routes of now, and that no other attempt is
+// about. Those whose route has changed get an entry at their new destination.
+void Dispatch::choose_recipients(Job& job) {
   spool::Message& message = *job.message;
-  job.chosen.clear();
+  const WallTime due = std::max(rooms_.ring.wall(), job.entry.due);  // also after the calendar was put back
+  const bool all = has_expired(job) || job.entry.flushed;
   message.attempting.resize(message.state.size());
   for (std::uint32_t i = 0; i < message.state.size(); ++i) {
     const message::RecipientState state = message.state.at(i);
     if (state.status != Status::open || message.attempting[i]) continue;
     const DestinationId where = destination_of(message.envelope.recipient(i).domain);
     if (where == job.destination)
-      job.chosen.push_back(i);
+      (all || state.due <= due ? job.chosen : job.later).push_back(i);
     else if (!rooms_.queue->add({job.id, where, state.due, job.entry.expires}, rooms_.ring.wall()))
       queue_later(job.id);
   }
   for (const std::uint32_t i : job.chosen) message.attempting[i] = true;
-  return !job.chosen.empty();
 }
 
 // Brings entries into memory until kJobsAhead are ready or on their way from the disk. Without memory it waits for a
@@ -322,7 +324,9 @@ void Dispatch::finish(Job& job) {
   spool::Message& message = *job.message;
   if (job.changed) settle_.save(message);
   job.Link<UnsavedTag>::unlink();
-  const auto due = Settle::next_due(message, job.chosen);
+  auto due = Settle::next_due(message, job.chosen);
+  if (const auto other = Settle::next_due(message, job.later); other && (!due || *other < *due)) due = other;
+  job.entry.flushed = false;
   if (due)
     rooms_.queue->put_back(job.entry, *due, rooms_.ring.wall());
   else
@@ -340,7 +344,9 @@ bool Dispatch::has_expired(const Job& job) const {
 void Dispatch::wait_longer(Job& job) {
   const WallTime now = rooms_.ring.wall();
   if (now < job.entry.expires) return back_to_queue(job);
-  settle_.late(*job.message, job.chosen, rooms_.queue->at(job.destination).name);
+  const View site = rooms_.queue->at(job.destination).name;
+  settle_.late(*job.message, job.chosen, site);
+  settle_.late(*job.message, job.later, site);
   const Duration again = rooms_.config->bounce.delay_after;
   const WallTime end = expiry(rooms_, job.message->envelope.accepted);
   job.entry.expires = again > Duration{0} ? std::min(end, now + again) : end;
@@ -350,6 +356,8 @@ void Dispatch::wait_longer(Job& job) {
 }
 
 void Dispatch::settle_expired(Job& job) {
+  job.chosen.insert(job.chosen.end(), job.later.begin(), job.later.end());
+  job.later.clear();
   settle_.expire(*job.message, job.chosen, rooms_.queue->at(job.destination).name);
   job.changed = true;
   finish(job);
@@ -372,6 +380,7 @@ void Dispatch::free_job(Job& job) {
   }
   job.message = nullptr;
   job.chosen.clear();
+  job.later.clear();
   free_jobs_.push_front(job);
   --jobs_out_;
 }
@@ -427,6 +436,21 @@ void Dispatch::unreachable(DestinationId id, const Outcome& outcome, const deliv
   t.error_host = attempt.host;
   t.error_host_name = attempt.host_name;
   rooms_.queue->note_error(id, outcome.text);
+}
+
+// The destination is not to blame: no pause, and no attempt is counted.
+void Dispatch::shortage(DestinationId id, const Outcome& outcome, const deliver::Attempt& attempt) {
+  const Instant now = rooms_.ring.now();
+  target(id).no_open_before = now + kOpenAgain;
+  if (!stopped_ && !open_timer_.armed()) rooms_.ring.arm(open_timer_, kOpenAgain);
+  rooms_.queue->note_error(id, outcome.text);
+  if (now < quiet_before_) return;
+  quiet_before_ = now + kTellAgain;
+  rooms_.events.write({.type = report::EventType::trouble,
+                       .peer = attempt.host,
+                       .enhanced = outcome.enhanced,
+                       .text = outcome.text,
+                       .site = attempt.site});
 }
 
 void Dispatch::leases_changed(DestinationId id) {
@@ -493,6 +517,7 @@ void Dispatch::rerouted() {
 void Dispatch::stop() {
   stopped_ = true;
   due_timer_.disarm();
+  open_timer_.disarm();
   requeue_timer_.disarm();
   sweep_timer_.disarm();
   for (Target& t : targets_) back_to_queue_all(t);

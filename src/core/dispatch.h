@@ -12,6 +12,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -30,8 +31,8 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   // An accepted or recovered message: an entry for each destination of its open recipients. False: the queue is full;
   // the missing ones are added when there is room.
   bool enqueue(SpoolId, const message::Envelope&, const message::State&);
-  // Whether its first recipient's destination takes mail now, as far as is known.
-  [[nodiscard]] bool attempted_soon(const message::Envelope&);
+  // Its first recipient's destination, if that takes mail now, as far as is known.
+  [[nodiscard]] std::optional<DestinationId> attempted_soon(const message::Envelope&);
   // Something is due or may have become so: look this turn.
   void wake() {
     round_again_ = true;
@@ -54,6 +55,8 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   void reached(DestinationId) override;
   void unreachable(DestinationId, const message::Outcome&, const deliver::Attempt&) override;
   void connection_over(DestinationId, std::uint32_t messages, const deliver::Attempt&) override;
+  void shortage(DestinationId, const message::Outcome&, const deliver::Attempt&) override;
+  void stalled(DestinationId) override { wake(); }
 
   // Leases::Listener
   void leases_changed(DestinationId) override;
@@ -81,7 +84,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
 
   Job* begin(Target&, const queue::Entry&);
   void loaded(Job&, Result<spool::Message*>);
-  bool choose_recipients(Job&);
+  void choose_recipients(Job&);
   void fill(Target&);
   void expire_waiting(Target&);
   [[nodiscard]] bool has_expired(const Job&) const;
@@ -106,6 +109,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   ring::Deferred pump_;
   ring::Deferred save_;
   ring::Timer due_timer_;
+  ring::Timer open_timer_;                                           // a connection may be opened again
   std::deque<Target> targets_;                                       // by DestinationId
   std::unordered_map<const route::Route*, DestinationId> by_route_;  // of the present router: the static ones
   std::string scratch_;                                              // a domain's name
@@ -126,6 +130,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   bool requeue_busy_ = false;
   SpoolId requeued_;        // the one that requeue_load_ is about
   Instant no_load_before_;  // memory was short, and no job has ended since
+  Instant quiet_before_;    // a shortage has been told
   bool stopped_ = false;
 };
 

@@ -21,6 +21,7 @@ struct Dispatch::Job : deliver::Job, Link<Job>, Link<UnsavedTag> {
   spool::Reader reader;
   spool::Load load;
   std::vector<std::uint32_t> chosen;
+  std::vector<std::uint32_t> later;  // open and bound for the same destination, but not due yet
   bool changed = false;  // an outcome was written into the message's state and is not saved yet: linked as unsaved
 };
 
@@ -40,6 +41,7 @@ struct Dispatch::Target : Link<Target> {  // linked while it has ready jobs
   List<Job, Job> ready;  // loaded, recipients chosen, waiting for a connection to ask
   std::size_t ready_count = 0;
   std::size_t loading = 0;
+  Instant no_open_before;    // this machine had no means for one more connection
   bool unreachable = false;  // between unreachable() and the closed() that follows it
   bool blame_next = false;   // dead: the next job that is loaded takes the outcome of the failed try
   std::string error;         // the last host's words

@@ -9,7 +9,8 @@ namespace {
 // Due entries kept for drafts that were begun before the table was nearly full: a message may need one for each
 // recipient.
 constexpr std::size_t kEntriesSpare = 4096;
-// Mail that comes in faster than it goes out: so many parts of the messages in memory wait for their attempt.
+// Mail that comes in faster than it goes out: so many parts of the messages in memory wait for their attempt at
+// one destination.
 constexpr std::size_t kFlowShare = 4;
 
 receive::Refused words_of(spool::Refusal refusal) {
@@ -73,19 +74,23 @@ void Intake::committed(Pending& pending, spool::Message& message, const Result<v
   }
   ++rooms_.counts.accepted;
   tell_reception(message);
-  queue(message);
-  if (!too_fast()) return answer(pending, result);
+  const auto destination = queue(message);
+  if (!destination || !too_fast(*destination)) return answer(pending, result);
   pending.since = rooms_.ring.now();
-  held_.push_back(pending);
+  while (held_.size() <= destination->value) held_.emplace_back();
+  held_[destination->value].push_back(pending);
+  by_age_.push_back(pending);
   if (!flow_timer_.armed()) rooms_.ring.arm(flow_timer_, rooms_.config->receive.flow_delay);
 }
 
-void Intake::queue(spool::Message& message) {
+std::optional<DestinationId> Intake::queue(spool::Message& message) {
   dispatch_.enqueue(message.id, message.envelope, message.state);
-  if (dispatch_.attempted_soon(message.envelope))
-    rooms_.warm.keep(message, rooms_.spool->statistics());
+  const auto destination = dispatch_.attempted_soon(message.envelope);
+  if (destination)
+    rooms_.warm.keep(message, *destination, rooms_.spool->statistics());
   else
     message.release();
+  return destination;
 }
 
 void Intake::answer(Pending& pending, const Result<void>& result) {
@@ -95,16 +100,19 @@ void Intake::answer(Pending& pending, const Result<void>& result) {
   rooms_.receiver->committed(ticket, result);
 }
 
-bool Intake::too_fast() const {
-  return rooms_.config->receive.flow_delay > Duration{0} && rooms_.warm.size() > pending_.capacity() / kFlowShare;
+// Each destination for itself: a slow one holds back the mail for no other.
+bool Intake::too_fast(DestinationId id) const {
+  return rooms_.config->receive.flow_delay > Duration{0} && rooms_.warm.size(id) > pending_.capacity() / kFlowShare;
 }
 
-// The longest held first: all while mail flows, else those whose time is over.
+// The longest held first: all whose destination has room again, and those whose time is over.
 void Intake::answer_held() {
+  for (const DestinationId id : rooms_.warm.eased())
+    while (id.value < held_.size() && !held_[id.value].empty() && !too_fast(id)) answer(held_[id.value].front(), {});
   const Instant long_ago = rooms_.ring.now() - rooms_.config->receive.flow_delay;
-  while (!held_.empty() && (!too_fast() || held_.front().since <= long_ago)) answer(held_.pop_front(), {});
-  if (!held_.empty() && !flow_timer_.armed())
-    rooms_.ring.arm(flow_timer_, held_.front().since + rooms_.config->receive.flow_delay);
+  while (!by_age_.empty() && by_age_.front().since <= long_ago) answer(by_age_.front(), {});
+  if (!by_age_.empty() && !flow_timer_.armed())
+    rooms_.ring.arm(flow_timer_, by_age_.front().since + rooms_.config->receive.flow_delay);
 }
 
 void Intake::abandon(message::Draft& draft) { static_cast<spool::Message&>(draft).release(); }

@@ -4,6 +4,8 @@
 // until its attempt. One thread.
 #pragma once
 
+#include <deque>
+
 #include "core/rooms.h"
 #include "ringpost/base/list.h"
 #include "ringpost/base/slab.h"
@@ -26,13 +28,15 @@ class Intake : public receive::Host {
                smtp::EnhancedCode enhanced, View text) override;
   void session_over(const SocketAddress& client, std::uint32_t messages, Duration took) override;
 
-  // A durable message goes to the queue, and stays in memory if it is attempted soon. Takes over the caller's hold.
-  void queue(spool::Message&);
+  // A durable message goes to the queue, and stays in memory if it is attempted soon: at the destination that is given
+  // back. Takes over the caller's hold.
+  std::optional<DestinationId> queue(spool::Message&);
   [[nodiscard]] bool idle() const { return pending_.used() == 0; }
 
  private:
   // One commit that is awaited.
-  struct Pending : Link<Pending> {
+  struct ByAge {};
+  struct Pending : Link<Pending>, Link<ByAge> {
     Pending(Intake& intake, receive::Ticket the_ticket)
         : owner(intake),
           ticket(the_ticket),
@@ -43,18 +47,19 @@ class Intake : public receive::Host {
     receive::Ticket ticket;
     spool::Commit commit;
     Instant begun;  // the content was complete
-    Instant since;  // linked into held_: durable, answered later
+    Instant since;  // linked into held_ and by_age_: durable, answered later
   };
   void committed(Pending&, spool::Message&, const Result<void>&);
   void answer(Pending&, const Result<void>&);
-  [[nodiscard]] bool too_fast() const;
+  [[nodiscard]] bool too_fast(DestinationId) const;
   void answer_held();
   void tell_reception(const spool::Message&);
 
   Rooms& rooms_;
   Dispatch& dispatch_;
   Slab<Pending> pending_;
-  List<Pending, Pending> held_;
+  std::deque<List<Pending, Pending>> held_;  // by DestinationId
+  List<Pending, ByAge> by_age_;
   ring::Deferred flow_;
   ring::Timer flow_timer_;
 };

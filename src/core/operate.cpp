@@ -378,6 +378,7 @@ void Operate::write_status(const Query& query) {
     sum.failed += part.counts.failed;
     sum.queued += part.counts.queued;
     sum.kept_failed += part.counts.kept_failed;
+    sum.shortages += part.counts.shortages;
     sum.sessions += part.counts.sessions;
     sum.connections += part.counts.connections;
     sum.destinations += part.counts.destinations;
@@ -407,6 +408,7 @@ void Operate::write_status(const Query& query) {
       .number("failed", sum.failed)
       .number("queued", sum.queued)
       .number("kept_failed", sum.kept_failed)
+      .number("shortages", sum.shortages)
       .number("sessions", sum.sessions)
       .number("connections", sum.connections)
       .number("destinations", sum.destinations)

@@ -55,6 +55,7 @@ inline Counts counts_of(const Rooms& rooms) {
   Counts counts = rooms.counts;
   counts.queued = rooms.spool->size() - rooms.counts.kept_failed;
   counts.sessions = rooms.receiver->statistics().sessions;
+  counts.shortages = rooms.deliverer->statistics().shortages;
   counts.connections = rooms.deliverer->statistics().open;
   counts.destinations = rooms.queue->known();
   return counts;

@@ -24,6 +24,16 @@ std::uint16_t one_more(std::uint16_t attempts) {
   return attempts == UINT16_MAX ? attempts : static_cast<std::uint16_t>(attempts + 1);
 }
 
+// Recipients of a message that failed one after the other in one attempt come back together, and are one run in the
+// record; each message has steps of its own.
+WallTime in_step(SpoolId id, WallTime due, Duration wait) {
+  constexpr std::int64_t kSteps = 32;  // of a wait
+  constexpr std::int64_t kLeast = 250;
+  const std::int64_t step = std::max(kLeast, wait / 1ms / kSteps);
+  const auto offset = static_cast<std::int64_t>(std::hash<SpoolId>{}(id) % static_cast<std::uint64_t>(step));
+  return {(due.milliseconds - offset + step - 1) / step * step + offset};
+}
+
 }  // namespace
 
 // Up to a tenth longer than the schedule says, by the message: what failed together does not come back together, and
@@ -87,7 +97,7 @@ void Settle::later(const spool::Message& message, const Outcome& outcome, Recipi
     --state.attempts;
   }
   // The last wait ends at the expiry, so that a message fails in time and not one interval later.
-  state.due = std::max(now, std::min(now + wait, expiry(rooms_, message.envelope.accepted)));
+  state.due = std::max(now, std::min(in_step(message.id, now + wait, wait), expiry(rooms_, message.envelope.accepted)));
 }
 
 void Settle::expire(spool::Message& message, std::span<const std::uint32_t> recipients, View site) {

@@ -2,6 +2,9 @@
 // takes them out; whoever is in here holds memory only as long as the pools can spare it. One thread.
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "ringpost/base/list.h"
 #include "ringpost/ring.h"
 #include "ringpost/spool.h"
@@ -13,22 +16,26 @@ class Warm {
   explicit Warm(ring::Ring& ring) : ring_(ring) {}
   ~Warm() { let_go_all(); }
 
-  // Takes over the caller's hold. The oldest are attempted first, so when the pool is short it is the new one that is
-  // let go: else each would be let go just before its turn.
-  void keep(spool::Message&, const spool::Statistics& pool);
+  // Takes over the caller's hold, for an attempt at that destination. The oldest are attempted first, so when the pool
+  // is short it is the new one that is let go: else each would be let go just before its turn.
+  void keep(spool::Message&, DestinationId, const spool::Statistics& pool);
   // The message is attempted now: gives back the hold, if it was in here.
   void take(spool::Message&);
   void let_go_all();
-  [[nodiscard]] std::size_t size() const { return size_; }
-  // Work to defer each time there is one less.
+  // Messages that wait for their attempt there.
+  [[nodiscard]] std::size_t size(DestinationId id) const { return id.value < sizes_.size() ? sizes_[id.value] : 0; }
+  // Work to defer each time there is one less; it asks `eased` of which destinations.
   void on_less(ring::Deferred* work) { less_ = work; }
+  // Those of which there is one less since the last call; some may be named twice.
+  [[nodiscard]] std::vector<DestinationId> eased() { return std::exchange(eased_, {}); }
 
  private:
   void let_go(spool::Message&);
 
   ring::Ring& ring_;
   List<spool::Message, spool::Message> messages_;
-  std::size_t size_ = 0;
+  std::vector<std::size_t> sizes_;  // by DestinationId
+  std::vector<DestinationId> eased_;
   ring::Deferred* less_ = nullptr;
 };
 

@@ -21,22 +21,26 @@ View words(int error) {
 
 std::uint64_t nanoseconds(Duration duration) { return static_cast<std::uint64_t>(duration.count()); }
 
-// Where this machine has run out of something, or forbids it: no word about the destination.
-bool is_local(int error) {
+// Where this machine has run out of something: what to do. Empty: not so.
+View remedy(int error) {
   switch (error) {
     case EMFILE:
+      return "raise LimitNOFILE";
     case ENFILE:
+      return "raise fs.file-max";
     case ENOBUFS:
     case ENOMEM:
-    case EADDRNOTAVAIL:  // no local port left
+      return "the kernel has no memory for one more socket: see net.ipv4.tcp_mem";
+    case EADDRNOTAVAIL:
     case EADDRINUSE:
-    case EPERM:  // a local packet filter
-    case EACCES:
-      return true;
+      return "no local port is free: widen net.ipv4.ip_local_port_range, or lower deliver.connections";
     default:
-      return false;
+      return {};
   }
 }
+
+// A packet filter of this machine's: of this host, perhaps, and not of the next one.
+bool is_forbidden(int error) { return error == EPERM || error == EACCES; }
 
 }  // namespace
 
@@ -96,12 +100,12 @@ bool Connection::in_kernel() const { return connect_.in_kernel() || receive_.in_
 
 // Begins with the host whose turn it is, or says that there is none left. Only from a turn: it may end this object.
 void Connection::try_host() {
-  for (; host_index_ < host_count() && !local_failure_; ++host_index_) {
+  for (; host_index_ < host_count() && !shortage_; ++host_index_) {
     begun_at_ = pool_.ring().now();
     const Result<ring::Socket> made = pool_.ring().socket_to(host().address, SocketAddress{});
     if (!made) {
       note_connect_failure(made.error().code);
-      if (local_failure_) break;
+      if (shortage_) break;
       continue;
     }
     socket_ = *made;
@@ -116,7 +120,12 @@ void Connection::try_host() {
 void Connection::give_up() {
   if (host_count() == 0) note_failure(finding({4, 4, 4}, "the destination has no hosts"));
   host_index_ = std::min(host_index_, host_count() - std::size_t{host_count() > 0});
-  pool_.host().unreachable(destination_.id, last_, attempt(begun_at_));
+  if (shortage_) {
+    ++pool_.statistics().shortages;
+    pool_.host().shortage(destination_.id, last_, attempt(begun_at_));
+  } else {
+    pool_.host().unreachable(destination_.id, last_, attempt(begun_at_));
+  }
   pool_.retire(*this, destination_);
 }
 
@@ -128,11 +137,13 @@ void Connection::note_failure(const message::Outcome& outcome) {
 
 void Connection::note_connect_failure(int error) {
   ++pool_.statistics().connect_failures;
-  local_failure_ = is_local(error);
-  std::string text = local_failure_ ? "this host cannot connect to " : "connect to ";
+  shortage_ = !remedy(error).empty();
+  const bool ours = shortage_ || is_forbidden(error);
+  std::string text = ours ? "this host cannot connect to " : "connect to ";
   if (!host().name.empty()) text.append(host().name).append(" ");
   text.append(host().address.text()).append(": ").append(words(error));
-  note_failure(finding(local_failure_ ? kOurSystem : kNoAnswer, text));
+  if (shortage_) text.append("; ").append(remedy(error));
+  note_failure(finding(ours ? kOurSystem : kNoAnswer, text));
 }
 
 void Connection::on_connect(const ring::Completion& done) {
@@ -153,7 +164,8 @@ void Connection::begin_talk() {
   manners.chunking = manners.chunking && !destination_.bdat_unknown;
   session_.emplace(pool_.config().hostname, manners, pool_.config().deliver.timeouts, *this);
   progress_ = 0;
-  send_failed_ = false;
+  send_failed_ = watched_ = false;
+  moved_at_ = pool_.ring().now();
   pool_.ring().receive(receive_, socket_);
   set_deadline(session_->patience());
 }
@@ -192,7 +204,10 @@ void Connection::pump() {
     return;
   }
   bool said = false;
-  if (!send_.in_kernel() && !session_->ended()) {
+  const bool idle_before = sending_ == 0 && session_->in_flight() == 0;
+  if (send_.in_kernel()) {
+    watch_send();
+  } else if (!session_->ended()) {
     const std::span<const iovec> pieces = session_->output();
     if (phase_ != Phase::talking) return;  // core ended this while it was asked for work
     for (const iovec& piece : pieces) sending_ += piece.iov_len;
@@ -200,6 +215,7 @@ void Connection::pump() {
     if (said) pool_.ring().send(send_, socket_, pieces);
   }
   if (session_->ended()) return close({});
+  if ((said && idle_before) || session_->progress() != progress_) moved_at_ = pool_.ring().now();
   // A peer that drips octets makes no progress, so its time runs on.
   if (said || session_->progress() != progress_) set_deadline(session_->patience());
 }
@@ -212,9 +228,29 @@ void Connection::set_deadline(Duration patience) {
   if (!timer_.armed() || timer_.due() > deadline_) pool_.ring().arm(timer_, deadline_);
 }
 
+// The peer reads nothing, or does not answer. It may come round, so what it has stays with it until its time is over.
+bool Connection::stalled() const {
+  return (sending_ > 0 || session_->in_flight() > 0) && pool_.ring().now() >= moved_at_ + kStalledAfter;
+}
+
+// Somebody woke this connection for a job that it can ask for only when its send is over.
+void Connection::watch_send() {
+  watched_ = session_->can_take_work();
+  const Instant at = moved_at_ + kStalledAfter;
+  if (watched_ && timer_.due() > at) pool_.ring().arm(timer_, at);
+}
+
+void Connection::look_at_watch() {
+  if (!watched_) return;
+  watched_ = phase_ == Phase::talking && send_.in_kernel() && !stalled();
+  if (!watched_ && phase_ == Phase::talking && stalled()) pool_.host().stalled(destination_.id);
+}
+
 void Connection::on_timer() {
   const Instant now = pool_.ring().now();
-  if (now < deadline_) return pool_.ring().arm(timer_, deadline_);
+  look_at_watch();
+  if (now < deadline_)
+    return pool_.ring().arm(timer_, watched_ ? std::min(deadline_, moved_at_ + kStalledAfter) : deadline_);
   switch (phase_) {
     case Phase::fresh:
     case Phase::closing:
@@ -263,7 +299,7 @@ void Connection::after_close() {
   }
   CHECK(begun_count_ == 0);
   if (reached_ || leaving_) return pool_.retire(*this, destination_);
-  if (!local_failure_) destination_.rest(host().address, pool_.ring().now());
+  if (!shortage_) destination_.rest(host().address, pool_.ring().now());
   ++host_index_;
   phase_ = Phase::fresh;
   try_host();

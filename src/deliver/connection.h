@@ -44,7 +44,9 @@ class Connection final : public Talk, public Link<>, public Link<IdleTag> {
   [[nodiscard]] bool leaving() const { return leaving_; }
   [[nodiscard]] bool greeted() const { return reached_; }
   [[nodiscard]] bool idle() const { return phase_ == Phase::talking && session_->idle() && !leaving_; }
-  [[nodiscard]] bool has_room() const { return phase_ == Phase::talking && !send_failed_ && session_->can_take_work(); }
+  [[nodiscard]] bool has_room() const {
+    return phase_ == Phase::talking && !send_failed_ && session_->can_take_work() && !stalled();
+  }
   [[nodiscard]] bool woken() const { return turn_.linked(); }
 
  private:
@@ -77,6 +79,9 @@ class Connection final : public Talk, public Link<>, public Link<IdleTag> {
   void begin_talk();
   void pump();
   void set_deadline(Duration patience);
+  [[nodiscard]] bool stalled() const;
+  void watch_send();
+  void look_at_watch();
   void close(View why);
   void close_if_quiet();
   void after_close();
@@ -100,14 +105,16 @@ class Connection final : public Talk, public Link<>, public Link<IdleTag> {
   Phase phase_ = Phase::fresh;
   bool leaving_ = false;
   bool reached_ = false;
-  bool local_failure_ = false;  // ours, so that other hosts would not help
+  bool shortage_ = false;  // ours, so that other hosts would not help
   bool send_failed_ = false;
+  bool watched_ = false;        // somebody counts on room that it has when the send is over
   int error_ = 0;               // of the connect
   std::size_t sending_ = 0;     // octets in the kernel
   std::uint64_t progress_ = 0;  // of the session, when the deadline was set
   std::uint32_t messages_ = 0;  // taken by this host
   Instant begun_at_;            // this host's connect
   Instant connected_at_;
+  Instant moved_at_;  // the last progress
   Instant deadline_;
   ring::Socket socket_;
   SocketAddress source_;

@@ -103,8 +103,12 @@ void Pool::report_without_room() {
     --destination.count;
     if (!draining_) {
       const Attempt attempt{.host = {}, .host_name = {}, .source = {}, .site = destination.way->name};
-      host_.unreachable(id, finding({4, 3, 1}, "this relay has as many connections open as its memory allows"),
-                        attempt);
+      ++statistics_.shortages;
+      host_.shortage(id,
+                     finding({4, 3, 1},
+                             "this relay has as many connections open as its memory allows; raise "
+                             "limits.memory"),
+                     attempt);
     }
     host_.closed(id);
   }

@@ -154,7 +154,7 @@ void Queue::done(const Entry& entry) {
   t.leave(number);
   Slot& slot = t.at(number);
   if (!slot.again) return t.destroy(number);
-  slot.again = false;
+  slot.again = false;  // a flush that came meanwhile goes on
   t.place(number, slot.due, false);
 }
 
@@ -167,6 +167,7 @@ void Queue::put_back(const Entry& entry, WallTime due, WallTime now) {
   slot.due = slot.again ? std::min(slot.due, due) : due;
   slot.expires_seconds = seconds_of(entry.expires);
   slot.again = false;
+  slot.flushed |= entry.flushed;
   t.place(number, now, true);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "ringpost/base/check.h"
 
@@ -77,7 +78,8 @@ std::uint32_t Queue::Tables::create(const Entry& entry) {
            .sibling = kNone,
            .chain = kNone,
            .place = Place::taken,
-           .again = false};
+           .again = false,
+           .flushed = entry.flushed};
   if (first == kNone) {
     std::uint32_t& head = bucket(entry.id);
     slot->chain = head - 1;
@@ -156,11 +158,16 @@ Entry Queue::Tables::take(std::uint32_t number) {
   Slot& slot = at(number);
   slot.place = Place::taken;
   ++destinations[slot.destination].shown.taken;
-  return {slot.id, {slot.destination}, slot.due, {std::int64_t{slot.expires_seconds} * kMillisecondsPerSecond}};
+  return {.id = slot.id,
+          .destination = {slot.destination},
+          .due = slot.due,
+          .expires = {std::int64_t{slot.expires_seconds} * kMillisecondsPerSecond},
+          .flushed = std::exchange(slot.flushed, false)};
 }
 
 void Queue::Tables::make_due(std::uint32_t number, WallTime now) {
   Slot& slot = at(number);
+  slot.flushed = true;
   if (slot.place == Place::ready) return;
   if (slot.place == Place::taken) {
     slot.again = true;

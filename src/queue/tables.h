@@ -33,6 +33,7 @@ struct Slot {
   std::uint32_t chain;  // of a message's first entry only
   Place place;
   bool again;  // taken, and asked for once more meanwhile: `due` says when
+  bool flushed;
 };
 static_assert(sizeof(Slot) + 8 <= kEntryOctets + 8, "the memory plan states kEntryOctets; the slab adds 8");
 

@@ -43,6 +43,7 @@ struct NetworkConditions {
   unsigned reset = 0;           // per segment: both ends are reset instead
   unsigned vanish = 0;          // per connection: at some segment it goes silent, for ever
   unsigned refuse = 0;          // per connect
+  unsigned no_socket = 0;       // per socket that the relay makes: EMFILE
   unsigned lose = 0;            // per datagram
   unsigned repeat = 0;          // per datagram: it comes twice
   std::size_t window = 65536;
@@ -168,6 +169,10 @@ class Network {
   // It arrives once, twice or never, and datagrams overtake each other. down() counts here too.
   void send_datagram(const SocketAddress& from, const SocketAddress& to, std::string octets);
 
+  // Whether the relay finds no descriptor for one more socket now.
+  [[nodiscard]] bool lacks_socket() {
+    return conditions_.no_socket > 0 && random_.chance(conditions_.no_socket, 1'000'000);
+  }
   // UNIX stream sockets: the path stands for the address.
   SocketAddress local_name(const std::string& path);
 

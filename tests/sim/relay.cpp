@@ -98,6 +98,7 @@ core::Counts Relay::counts() const {
     sum.delivered += one.delivered;
     sum.deferred += one.deferred;
     sum.failed += one.failed;
+    sum.shortages += one.shortages;
     sum.queued += one.queued;
     sum.kept_failed += one.kept_failed;
     sum.destinations += one.destinations;

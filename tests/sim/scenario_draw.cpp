@@ -229,6 +229,7 @@ void Scenario::draw_network() {
   network.refuse = chance(50'000);
   network.lose = chance(200'000);
   network.repeat = chance(100'000);
+  network.no_socket = chance(100'000, 4);
 }
 
 void Scenario::draw_disk() {

@@ -90,6 +90,7 @@ Result<SocketAddress> SimRing::peer_address(ring::Socket which) {
 
 Result<ring::Socket> SimRing::socket_to(const SocketAddress& remote, const SocketAddress& source) {
   if (dead_ || !remote.known()) return fail(EAFNOSUPPORT, "socket");
+  if (world_.network().lacks_socket()) return fail(EMFILE, "socket");
   auto made = std::make_unique<SimSocket>(*this);
   made->end = world_.network().make(source);
   made->end->attach(made.get());

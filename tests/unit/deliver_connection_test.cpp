@@ -287,9 +287,56 @@ TEST_CASE("a full pool is told as our own shortage") {
   for (int i = 0; i < 66; ++i) yard.deliverer->open({1}, Yard::route({kFirst}));
   CHECK(yard.deliverer->connections({1}) == 66);
   CHECK(yard.world.run_until([&] { return yard.closed_count[1] == 2; }, 1s));
-  REQUIRE(yard.unreachables.size() == 2);
-  CHECK(yard.unreachables[0].starts_with("1: 0 4.3.1 this relay has as many connections open"));
+  CHECK(yard.unreachables.empty());
+  REQUIRE(yard.shortages.size() == 2);
+  CHECK(yard.shortages[0].starts_with("1: 0 4.3.1 this relay has as many connections open"));
   CHECK(yard.deliverer->connections({1}) == 64);
+  CHECK(yard.deliverer->statistics().shortages == 2);
+}
+
+TEST_CASE("no descriptor for one more connection is our own shortage, and says what to raise") {
+  Yard yard;
+  Site site(yard.world, kSecond);
+  yard.world.network().conditions().no_socket = 1'000'000;
+  yard.add(1);
+  yard.start();
+  yard.deliverer->open({1}, Yard::route({kFirst, kSecond}));
+  CHECK(yard.world.run_until([&] { return yard.closed_count[1] == 1; }, 1s));
+  CHECK(yard.unreachables.empty());
+  REQUIRE(yard.shortages.size() == 1);
+  CHECK(yard.shortages[0] ==
+        "1: 0 4.3.0 this host cannot connect to 192.0.2.1:25: Too many open files; raise LimitNOFILE @192.0.2.1:25");
+  CHECK(yard.letters[1][0]->returned == 0);
+  yard.world.network().conditions().no_socket = 0;
+  yard.deliverer->open({1}, Yard::route({kFirst, kSecond}));
+  CHECK(yard.world.run_until([&] { return yard.all_over(); }, 1min));
+}
+
+TEST_CASE("a connection whose peer stops reading or answering has no room a second later, and says so") {
+  for (const bool reads : {false, true}) {
+    CAPTURE(reads);
+    Yard yard;
+    yard.world.network().conditions().window = 2048;
+    Site site(yard.world, kFirst);
+    if (reads)
+      site.make = [](Server& server, int) { server.fault_stage = Stage::end, server.fault = Fault::hang; };
+    else
+      site.reads = [](const Server& server) { return server.commands.size() < 2; };
+    yard.start();
+    yard.deliverer->open({1}, Yard::route({kFirst}));
+    CHECK(yard.world.run_until([&] { return yard.reached_count[1] == 1; }));
+    yard.world.run_for(5s);  // idle is not stalled
+    yard.add(1, 1, std::string(20'000, 'x'));
+    CHECK(yard.deliverer->wake({1}));
+    yard.world.run_for(500ms);
+    yard.add(1);
+    CHECK(yard.deliverer->wake({1}));
+    yard.world.run_for(2s);
+    CHECK_FALSE(yard.deliverer->wake({1}));
+    CHECK(yard.stalled_count == (reads ? 0 : 1));
+    CHECK(yard.letters[1][1]->taken == reads);  // one that reads was given it while it might have answered
+    CHECK(yard.deliverer->connections({1}) == 1);
+  }
 }
 
 TEST_CASE("in a full pool a connection without work makes room for another destination's") {

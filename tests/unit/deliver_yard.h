@@ -47,6 +47,8 @@ class Yard : public Host {
   std::map<std::uint32_t, std::deque<std::unique_ptr<Letter>>> letters;  // by destination
   std::map<std::uint32_t, int> closed_count, reached_count;
   std::vector<std::string> unreachables;  // "destination: code enhanced text @host"
+  std::vector<std::string> shortages;     // the same
+  int stalled_count = 0;
   int returned_count = 0;
   bool hold = false;  // next() gives nothing
   std::unique_ptr<Deliverer> deliverer;
@@ -68,6 +70,8 @@ class Yard : public Host {
   void closed(DestinationId id) override { ++closed_count[id.value]; }
   void reached(DestinationId id) override { ++reached_count[id.value]; }
   void unreachable(DestinationId, const message::Outcome&, const Attempt&) override;
+  void shortage(DestinationId, const message::Outcome&, const Attempt&) override;
+  void stalled(DestinationId) override { ++stalled_count; }
 
  private:
   Letter& letter_of(Job&);

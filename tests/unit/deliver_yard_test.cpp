@@ -160,12 +160,23 @@ void Yard::returned(Job& job) {
   ++returned_count;
 }
 
-void Yard::unreachable(DestinationId id, const message::Outcome& outcome, const Attempt& attempt) {
+namespace {
+
+std::string told(DestinationId id, const message::Outcome& outcome, const Attempt& attempt) {
   CHECK(outcome.kind == message::Outcome::Kind::later);
   char room[smtp::EnhancedCode::kTextLength];
-  unreachables.push_back(std::to_string(id.value) + ": " + std::to_string(outcome.code) + " " +
-                         std::string(outcome.enhanced.write(room)) + " " + std::string(outcome.text) + " @" +
-                         attempt.host.text());
+  return std::to_string(id.value) + ": " + std::to_string(outcome.code) + " " +
+         std::string(outcome.enhanced.write(room)) + " " + std::string(outcome.text) + " @" + attempt.host.text();
+}
+
+}  // namespace
+
+void Yard::unreachable(DestinationId id, const message::Outcome& outcome, const Attempt& attempt) {
+  unreachables.push_back(told(id, outcome, attempt));
+}
+
+void Yard::shortage(DestinationId id, const message::Outcome& outcome, const Attempt& attempt) {
+  shortages.push_back(told(id, outcome, attempt));
 }
 
 TEST_CASE("a site of these tests takes a message over the simulated network") {

@@ -113,6 +113,32 @@ TEST_CASE("queue: an entry put back without an attempt is first again") {
   CHECK(take_all(queue, d) == std::vector<std::uint64_t>{1, 2, 3});
 }
 
+TEST_CASE("queue: a flush is told once with the entry, whatever place that had, and outlives a put back that says so") {
+  Queue queue(10);
+  const DestinationId d = queue.destination("a");
+  const auto take = [&] {
+    const auto entry = queue.take(d);
+    REQUIRE(entry);
+    return *entry;
+  };
+  queue.add({id(1), d, kNow, kNever}, kNow);
+  CHECK_FALSE(take().flushed);
+  CHECK(queue.flush(id(1), kNow));  // taken
+  queue.put_back({id(1), d, kNow, kNever}, kNow + 10s, kNow);
+  Entry entry = take();
+  CHECK(entry.flushed);
+  queue.put_back(entry, kNow, kNow);  // not attempted
+  entry = take();
+  CHECK(entry.flushed);
+  entry.flushed = false;
+  queue.put_back(entry, kNow + 10s, kNow);
+  CHECK(queue.flush(id(1), kNow));  // waiting
+  CHECK(take().flushed);
+  queue.put_back({id(1), d, kNow, kNever}, kNow, kNow);
+  CHECK(queue.flush(id(1), kNow));  // ready
+  CHECK(take().flushed);
+}
+
 TEST_CASE("queue: a paused destination gives nothing but what has expired") {
   Queue queue(10);
   const DestinationId d = queue.destination("a");
