@@ -60,8 +60,8 @@ struct Sender {
     options.durable = false;
     options.messages = 100'000;
     spool::Recovery recovery;
-    auto opened =
-        spool::Spool::open(ring, options, [](SpoolId, const message::Envelope&, const message::State&) {}, recovery);
+    auto opened = spool::Spool::open(
+        ring, options, [](SpoolId, const message::Envelope&, const message::State&, spool::Note&) {}, recovery);
     RINGPOST_CHECK(opened.has_value());
     log = std::move(*opened);
   }

@@ -18,6 +18,7 @@
 
 #include "ringpost/base/address.h"
 #include "ringpost/base/bytes.h"
+#include "ringpost/base/result.h"
 #include "ringpost/base/time.h"
 
 namespace ringpost::config {
@@ -171,6 +172,10 @@ inline constexpr View kEventTypes[] = {
     "refusal",
     "bounce",
     "removal",
+    "hold",
+    "release",
+    "reroute",
+    "command",
     "expiry",
     "destination_paused",
     "destination_reached",
@@ -348,6 +353,9 @@ std::uint64_t total_octets(std::span<const MemoryLine> lines);
 std::string memory_plan_text(std::span<const MemoryLine> lines, std::uint64_t ceiling);
 // What is wrong with limits.memory, if the plan does not fit into it: a relay must not start then.
 std::optional<Problem> memory_problem(const Loaded&, std::span<const MemoryLine> plan);
+
+// "250ms", "30s", "5m", "4h", "5d", or several of them added up ("1h30m"). No sign, no fraction, no space.
+Result<Duration> parse_duration(View text);
 
 // "64M", "1536", "5m", "1h30m": as they stand in the file.
 std::string size_text(std::uint64_t octets);

@@ -1,9 +1,13 @@
-// The admin socket: sessions on a UNIX socket that take requests and stream answers. It knows the protocol, not the
-// commands: core binds those. One Server, on core 0.
+// The operator's way in: the admin socket (and HTTP, http.h's part of this face below) takes requests and streams
+// answers. This room knows the protocol and who may ask for what; what a command does is core's, which binds it by
+// Host.
 //
 // Protocol (docs/control.md): the client sends one JSON object in a line, {"command": "...", "id": …, …}; the server
-// answers with any number of JSON objects, a line each, and last {"done": true} or {"error": "…"}; then the next
-// request may come. Who may connect is the socket's file mode's business (0660).
+// answers with any number of JSON objects, a line each, and last {"done":true} or {"error":"…","kind":"…"}; then the
+// next request may come. Who may connect is the socket's file mode's business (0660).
+//
+// Answers have back-pressure: a Reply says when so much waits for its client that its maker should stop, and tells when
+// to go on. A client that does not read holds its own answer up and nothing else.
 //
 // Thread: core 0's.
 #pragma once
@@ -11,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,19 +27,78 @@
 
 namespace ringpost::control {
 
-inline constexpr std::size_t kRequestLine = 16 * 1024;  // octets
-inline constexpr std::size_t kSessions = 32;            // at once; one more is told so and closed
-inline constexpr Duration kSessionIdle = 5min;
-inline constexpr std::size_t kAnswerWaiting = 4 * 1024 * 1024;  // octets not read by the client before it is cut off
+inline constexpr std::size_t kRequestLine = 16 * 1024;     // octets
+inline constexpr std::size_t kSessions = 64;               // at once; one more is closed at once
+inline constexpr Duration kSessionIdle = 5min;             // without a request
+inline constexpr Duration kUnread = 2min;                  // an answer of which the client reads nothing for so long
+inline constexpr Duration kEndGrace = 2s;                  // at the end: for clients to read what is answered
+inline constexpr std::size_t kAnswerWaiting = 256 * 1024;  // octets not read by the client from which a Reply is full
+
+enum class Command : std::uint8_t {
+  status,
+  queue,
+  list,
+  search,
+  show,
+  flush,
+  hold,
+  release,
+  remove,
+  reroute,
+  suspend,
+  resume,
+};
+
+// What is to be known of a command before it is executed.
+struct CommandFacts {
+  Command command;
+  View name;
+  bool changes = false;  // not for the role read-only
+  View text;             // what it does, for people
+};
+std::span<const CommandFacts> commands();
+const CommandFacts& facts_of(Command);
 
 // What was asked. Absent keys are empty or zero; keys that no command knows are an error.
 struct Request {
-  std::string command;      // "status", "queue", "list", "show", "flush", "remove"
+  Command command = Command::status;
+
+  // ---- which messages; all that are given must hold
   std::string id;           // spool id
-  std::string destination;  // name
-  bool all = false;
-  bool content = false;     // show: with the content
-  std::uint64_t limit = 0;  // list: lines at most; 0: the command's default
+  std::string destination;  // name, as `queue` has it
+  std::string from;         // reverse-path: "user@example.net"; "@example.net": any there; "<>": the null reverse-path
+  std::string to;           // a recipient, likewise
+  std::string older;        // accepted at least so long ago: "2h"
+  std::string newer;        // accepted at most so long ago
+  std::string error;        // words that stand in a recipient's last error, in any case
+  std::uint64_t code = 0;   // reply code of a recipient's last error
+  std::string state;        // "queued", "held", "failed", "damaged"
+  bool all = false;         // no condition: every message
+
+  // ---- what to do
+  bool dry_run = false;     // change nothing, count
+  std::string route;        // reroute: the destination to go to
+  bool headers = false;     // show: with the header section
+  bool content = false;     // show: with the whole content
+  std::uint64_t limit = 0;  // lines of list, search and queue; 0: the command's default
+  std::string after;        // list, search: the cursor that the page before ended with
+  std::string by;           // who asks, for the events
+};
+
+// One request line; the error's text says which key is wrong and what would be right. Pure.
+Result<Request> parse_request(View line);
+// Puts one member into a request as text, as a query string has it ("true", "100"). False: `why` says what is wrong.
+bool set_member(Request& request, View key, View text, std::string& why);
+// The line of JSON that parse_request reads as this request.
+std::string request_line(const Request& request);
+
+// What kind of no an error is; HTTP makes its status code of it.
+enum class Fault : std::uint8_t {
+  usage,        // "usage": the request is wrong
+  not_found,    // "not_found": no such message, destination or route
+  forbidden,    // "forbidden": not for this role
+  unavailable,  // "unavailable": not now, the relay ends or is overloaded
+  failed,       // "failed": it was tried and did not work
 };
 
 // Where the answer to one request goes. Held by whoever works on it, perhaps over many turns; harmless when the client
@@ -43,9 +107,13 @@ class Reply {
  public:
   virtual ~Reply() = default;
   virtual void line(View json_object) = 0;
-  virtual void done() = 0;
-  virtual void error(View text) = 0;
+  // `after`: a list that has more behind it gives the cursor to go on with.
+  virtual void done(View after = {}) = 0;
+  virtual void error(Fault, View text) = 0;
   [[nodiscard]] virtual bool abandoned() const = 0;  // nobody listens any more: stop early
+  [[nodiscard]] virtual bool full() const = 0;       // say no more until on_moved calls
+  // Who to call when full() has ended or the reply is abandoned; null: nobody.
+  virtual void on_moved(void* owner, void (*moved)(void* owner)) = 0;
 };
 
 class Host {
@@ -59,7 +127,8 @@ class Server {
   Server(ring::Ring&, std::string path, Host&);
   ~Server();  // idle() first
   Result<void> listen();
-  void close();  // no new session; open ones end after their request
+  // No new session; open ones end after their request, at the latest kEndGrace after its answer.
+  void close();
   [[nodiscard]] bool idle() const;
 
  private:

@@ -26,6 +26,7 @@ struct Counts {
   std::uint64_t deferred = 0;      // transient failures of recipients
   std::uint64_t failed = 0;        // recipients
   std::uint64_t queued = 0;        // messages with an open recipient, now
+  std::uint64_t held = 0;          // messages that wait for an operator's release, now
   std::uint64_t kept_failed = 0;   // messages without one whose sender is still to be told, now
   std::uint64_t bounces = 0;       // DSNs made
   std::uint64_t shortages = 0;     // connections that this machine had no descriptor, port or memory for

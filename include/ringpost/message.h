@@ -90,7 +90,13 @@ enum class Status : std::uint8_t {
   removed,    // by an operator's explicit command
   bounced,    // failed, and told, or nobody is to be told
   relayed,    // delivered to a peer without DSN, and the sender, who asked for it, has not been told yet
+  held,       // as open, but not attempted and not expired until an operator releases it
 };
+
+// Nothing is left to do for a recipient that stands so, neither to deliver nor to tell.
+constexpr bool is_over(Status status) {
+  return status == Status::delivered || status == Status::removed || status == Status::bounced;
+}
 
 struct RecipientState {
   Status status = Status::open;
@@ -103,6 +109,7 @@ struct RecipientState {
   smtp::EnhancedCode enhanced{};  // of the last outcome
   WallTime attempted{};           // when the last attempt ended; zero: never, or not known
   View host{};                    // what it was made to: a name, or an address literal; as `text`
+  View via{};                     // the destination that an operator sent it to; empty: by its domain; as `text`
 };
 
 // Where all recipients stand; index i is the envelope's recipient i.
@@ -110,6 +117,7 @@ class State {
  public:
   static constexpr std::size_t kTextLimit = 512;  // octets kept of one error text
   static constexpr std::size_t kHostLimit = 255;  // of a host's name (RFC 1035 2.3.4)
+  static constexpr std::size_t kViaLimit = 1024;  // of a destination's name
   static constexpr std::size_t kFirstCompaction = 8192;
 
   // All open, due at `due`, no attempts.
@@ -136,6 +144,7 @@ class State {
     WallTime attempted;
     Piece text;
     Piece host;
+    Piece via;
     std::uint16_t attempts = 0;
     std::uint16_t code = 0;
     smtp::EnhancedCode enhanced;

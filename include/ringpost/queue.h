@@ -43,6 +43,17 @@ struct Destination {
   std::uint32_t failures = 0;  // to reach it, in a row
   std::string last_error;      // of the last attempt that did not deliver; escaped where shown
   WallTime oldest;             // due time of the oldest ready entry; zero: none
+  double rate = 0;             // recipients delivered per second, of the last minute or two
+};
+
+// An entry as it stands, for who looks through them all.
+struct Standing {
+  enum class Place : std::uint8_t { waiting, ready, taken };
+  SpoolId id;
+  DestinationId destination;
+  WallTime due;
+  WallTime expires;
+  Place place = Place::waiting;
 };
 
 class Queue {
@@ -54,7 +65,8 @@ class Queue {
   // The id of a destination by name, made when new.
   DestinationId destination(View name);
   [[nodiscard]] std::optional<DestinationId> find(View name) const;
-  [[nodiscard]] const Destination& at(DestinationId) const;
+  // `rate` is as of `now` where that is given.
+  [[nodiscard]] const Destination& at(DestinationId, WallTime now = {}) const;
   [[nodiscard]] std::size_t destinations() const;  // ids in use are below it
   [[nodiscard]] std::size_t known() const;         // of them in use
   // Nobody needs the destination any more: its id may come to mean another one. False: it has entries.
@@ -87,17 +99,20 @@ class Queue {
   void pause(DestinationId, WallTime until, std::uint32_t failures, View error);
   void reached(DestinationId);  // clears pause and count
   void note_error(DestinationId, View error);
+  void note_delivered(DestinationId, WallTime now);  // one recipient
 
-  // Operator's commands. flush makes waiting entries due now and ends pauses: of one message, one destination, or all.
+  // Operator's commands. flush makes a message's waiting entries due now and ends the pauses of their destinations.
   bool flush(SpoolId, WallTime now);
-  void flush(DestinationId, WallTime now);
-  void flush_all(WallTime now);
+  void end_pause(DestinationId);
   // Forgets the message's entries that are not taken; true if any was taken (its attempt goes on and must look).
   bool remove(SpoolId);
 
   [[nodiscard]] std::size_t messages() const;
   [[nodiscard]] std::size_t entries() const;
   [[nodiscard]] std::size_t room() const;  // entries that can still be added
+  // Looks at `places` places of the table from place `from` on and shows the entries there, in no order. Gives the next
+  // place, 0 at the end. An entry that is there all through a scan over many turns is shown once.
+  std::size_t scan(std::size_t from, std::size_t places, const std::function<void(const Standing&)>&) const;
   // Each entry of a message: destination, due, taken.
   void entries_of(SpoolId, const std::function<void(DestinationId, WallTime due, bool taken)>&) const;
 

@@ -38,7 +38,11 @@ enum class EventType : std::uint8_t {
   failure,              // one recipient, refused for good or expired
   refusal,              // we refused a client's command or content
   bounce,               // a DSN about `id` was queued (`report`), or is not to be sent (text says why)
-  removal,              // an operator removed one recipient
+  removal,              // an operator removed one recipient, or a message
+  hold,                 // an operator holds recipients of a message
+  release,              // an operator releases held recipients of a message
+  reroute,              // an operator sends recipients of a message to `site`; empty: by their domains
+  command,              // an operator's command has changed something; text: what and how much
   expiry,               // a message's time at one destination is over; its failures follow
   destination_paused,   // nobody reaches it; text: why
   destination_reached,  // again, after a pause
@@ -73,6 +77,7 @@ struct Event {
   Duration queued{-1};  // since acceptance; negative: none
   WallTime until{};     // a destination's pause; zero: none
   SpoolId report{};     // bounce: the DSN's own id
+  View by{};                     // command: who gave it
 };
 
 // Writes one JSON object in a line, appended to a string: the writer behind events and the control socket's answers.
@@ -227,6 +232,8 @@ class EventLog {
   void tidy();
   // The process ends: what is being compressed is left for the next one.
   void hurry();
+  // Whether write() would take a line now: who has many of them to tell waits for it between them.
+  [[nodiscard]] bool has_room() const;
   // Nothing waits to be written and no operation is in the kernel.
   [[nodiscard]] bool idle() const;
   [[nodiscard]] const Statistics& statistics() const;

@@ -15,6 +15,7 @@
 // Thread: its core's, except open(), which runs on that core's thread before the loop does.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -154,11 +155,24 @@ struct Statistics {
   Histogram batch_messages;            // new messages
 };
 
+// What core wants to know of each live message without reading it. Kept in memory only, beside the index entry; zero
+// until core writes it, and gone with the message.
+struct Note {
+  std::array<std::uint32_t, 4> words{};
+};
+
+// One live message as the index knows it.
+struct Listed {
+  SpoolId id;
+  bool damaged = false;
+  Note& note;
+};
+
 class Spool {
  public:
   // Called for each live message while open() reads the logs, in the order of their acceptance. A message with no open
   // recipient has some whose sender is still to be told.
-  using OnMessage = std::function<void(SpoolId, const message::Envelope&, const message::State&)>;
+  using OnMessage = std::function<void(SpoolId, const message::Envelope&, const message::State&, Note&)>;
 
   // Locks the directory (one process per spool: the caller of core 0 does that once, see lock()), recovers the logs
   // that belong to this core (log number modulo cores), and prepares the first segment. Errors name the path and what
@@ -203,8 +217,16 @@ class Spool {
   // saves already asked for wait. on_relief tells when to look again.
   [[nodiscard]] bool takes_outcomes() const;
 
-  // Each live message, in no order; `id` stays valid only if nothing is saved or committed meanwhile.
-  void for_each(const std::function<void(SpoolId, bool any_open)>&) const;
+  // Whether the message is in memory, so that load() of its envelope completes at once.
+  [[nodiscard]] bool resident(SpoolId) const;
+  // Whether the ends of discarded messages find room: who discards many waits for it between them.
+  [[nodiscard]] bool takes_discards() const;
+  // The note of a live message, or null; it stays in place until the message has ended.
+  [[nodiscard]] Note* note(SpoolId) const;
+  // Looks at `places` places of the index from place `from` on and shows the live messages there, in no order. Gives
+  // the next place, 0 at the end. What lives all through a scan over many turns is shown once; what comes meanwhile may
+  // be.
+  std::size_t scan(std::size_t from, std::size_t places, const std::function<void(const Listed&)>&) const;
   [[nodiscard]] std::size_t size() const;
 
   // What still must be written (drain waits for it).

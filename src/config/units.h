@@ -5,12 +5,9 @@
 
 #include "ringpost/base/bytes.h"
 #include "ringpost/base/result.h"
-#include "ringpost/base/time.h"
+#include "ringpost/config.h"  // parse_duration
 
 namespace ringpost::config {
-
-// "250ms", "30s", "5m", "4h", "5d", or several of them added up ("1h30m"). No sign, no fraction, no space.
-Result<Duration> parse_duration(View text);
 
 // "1000", "64K", "50M", "2G", "1T": octets; K is 1024. The letter may be small.
 Result<std::uint64_t> parse_size(View text);

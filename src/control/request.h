@@ -1,4 +1,4 @@
-// The words of the admin protocol: a line of JSON as a Request, an error as a line. Private to control.
+// The words of the admin protocol: what ends an answer. Private to control.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace ringpost::control {
 
-// The error's text says which key is wrong and what would be right.
-Result<Request> parse_request(View line);
-std::string error_line(View text);
+View fault_word(Fault);
+std::string error_line(Fault fault, View text);
+std::string done_line(View after);
 
 }  // namespace ringpost::control

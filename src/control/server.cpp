@@ -1,5 +1,6 @@
 // Server: the admin socket's sessions. Owned by core 0's Core. A session reads a line, has it executed, and reads the
-// next one when the answer has ended; what it answers waits in a buffer of its own, bounded.
+// next one when the answer has ended; what it answers waits in a buffer of its own, and a Reply is full while that
+// holds much.
 #include <cerrno>
 #include <list>
 #include <utility>
@@ -10,7 +11,9 @@
 namespace ringpost::control {
 namespace {
 
-constexpr std::size_t kSendAtOnce = 256 * 1024;  // octets of one send
+constexpr std::size_t kSendAtOnce = 256 * 1024;           // octets of one send
+constexpr std::size_t kFullEnds = kAnswerWaiting / 2;     // octets waiting at which a full reply goes on
+constexpr std::size_t kInputWaiting = 16 * kRequestLine;  // octets of requests sent ahead
 
 }  // namespace
 
@@ -21,13 +24,23 @@ class SessionReply : public Reply {
  public:
   explicit SessionReply(ServerSession& session) : session_(&session) {}
   void line(View json_object) override;
-  void done() override;
-  void error(View text) override;
+  void done(View after) override;
+  void error(Fault fault, View text) override;
   [[nodiscard]] bool abandoned() const override { return session_ == nullptr; }
+  [[nodiscard]] bool full() const override;
+  void on_moved(void* owner, void (*moved)(void* owner)) override {
+    owner_ = owner;
+    moved_ = moved;
+  }
   void forget() { session_ = nullptr; }
+  void tell_moved() {
+    if (moved_ != nullptr) moved_(owner_);
+  }
 
  private:
   ServerSession* session_;
+  void* owner_ = nullptr;
+  void (*moved_)(void*) = nullptr;
 };
 
 struct Server::Parts {
@@ -59,29 +72,30 @@ class ServerSession {
     server_.ring.arm(idle_timer_, kSessionIdle);
   }
   ~ServerSession() {
-    if (reply_) reply_->forget();
+    abandon();
     server_.ring.close(socket_);
   }
 
   void write(View line) {
     if (ending_) return;
-    if (waiting_.size() + line.size() > kAnswerWaiting) return end();
     waiting_.append(line);
     waiting_.push_back('\n');
+    full_ |= waiting_.size() >= kAnswerWaiting;
     server_.ring.defer(flush_);
   }
   void answered() {
     reply_->forget();
     reply_.reset();
-    server_.ring.arm(idle_timer_, kSessionIdle);
-    if (server_.closing) finishing_ = true;
+    if (server_.closing) return finish();
     server_.ring.defer(flush_);
   }
-  // No more requests: the connection closes when what is answered has been sent.
+  // No more requests: the connection closes when what is answered has been sent, or when that takes too long.
   void finish() {
     finishing_ = true;
+    server_.ring.arm(idle_timer_, kEndGrace);
     server_.ring.defer(flush_);
   }
+  [[nodiscard]] bool full() const { return full_; }
   [[nodiscard]] bool busy() const { return reply_ != nullptr; }
   [[nodiscard]] bool gone() const { return ending_ && !receive_op_.in_kernel() && !send_op_.in_kernel(); }
 
@@ -91,9 +105,9 @@ class ServerSession {
     if (input_.size() > kRequestLine && input_.find('\n') == std::string::npos) too_long();
     if (done.final) {
       peer_done_ = true;  // a client may close its side after its last request and still read the answers
-      if (done.result < 0 && done.result != -ECANCELED) ending_ = true;
+      if (done.result < 0 && done.result != -ECANCELED) end();
     }
-    if (input_.size() > kAnswerWaiting) end();
+    if (input_.size() > kInputWaiting) end();
     server_.ring.defer(flush_);
     if (gone()) server_.reap(*this);
   }
@@ -101,18 +115,25 @@ class ServerSession {
   void on_sent(const ring::Completion& done) {
     if (done.result < 0) end();
     if (gone()) return server_.reap(*this);
+    if (!finishing_) idle_timer_.disarm();
     server_.ring.defer(flush_);
   }
 
   // Next request, next send, or the end: whatever is due.
   void flush() {
-    while (!busy() && !finishing_ && !ending_ && next_request()) {
+    while (!busy() && !full_ && !finishing_ && !ending_ && next_request()) {
     }
     if (!ending_ && !send_op_.in_kernel() && !waiting_.empty()) {
       sending_.assign(waiting_, 0, kSendAtOnce);
       waiting_.erase(0, sending_.size());
       const iovec piece{sending_.data(), sending_.size()};
       server_.ring.send(send_op_, socket_, {&piece, 1});
+      if (!finishing_) server_.ring.arm(idle_timer_, kUnread);
+    }
+    if (!ending_ && !busy() && !idle_timer_.armed()) server_.ring.arm(idle_timer_, kSessionIdle);
+    if (full_ && waiting_.size() <= kFullEnds) {
+      full_ = false;
+      if (busy()) reply_->tell_moved();
     }
     const bool all_said = waiting_.empty() && !send_op_.in_kernel() && !busy();
     if (all_said && (finishing_ || peer_done_)) end();
@@ -121,8 +142,8 @@ class ServerSession {
 
   // Where the next request begins is not known any more. Always false.
   bool too_long() {
-    write(error_line("request line too long"));
-    finishing_ = true;
+    write(error_line(Fault::usage, "request line too long"));
+    finish();
     return false;
   }
 
@@ -137,15 +158,24 @@ class ServerSession {
     const auto reply = reply_;  // answering ends the session's own hold
     const auto request = parse_request(line);
     if (!request)
-      reply->error(request.error().text);
+      reply->error(Fault::usage, request.error().text);
     else
       server_.host.execute(*request, reply);
     return true;
   }
 
+  // Whoever works on the answer stops at its next look.
+  void abandon() {
+    if (!reply_) return;
+    const auto reply = std::exchange(reply_, nullptr);
+    reply->forget();
+    reply->tell_moved();
+  }
+
   void end() {
     ending_ = true;
     idle_timer_.disarm();
+    abandon();
     if (receive_op_.in_kernel()) server_.ring.cancel(receive_op_);
     if (send_op_.in_kernel()) server_.ring.cancel(send_op_);
     server_.ring.defer(flush_);
@@ -159,6 +189,7 @@ class ServerSession {
   std::string input_;
   std::string waiting_, sending_;
   std::shared_ptr<SessionReply> reply_;
+  bool full_ = false;
   bool finishing_ = false;
   bool peer_done_ = false;
   bool ending_ = false;
@@ -168,17 +199,19 @@ void SessionReply::line(View json_object) {
   if (session_ != nullptr) session_->write(json_object);
 }
 
-void SessionReply::done() {
+void SessionReply::done(View after) {
   if (session_ == nullptr) return;
-  session_->write(R"({"done":true})");
+  session_->write(done_line(after));
   session_->answered();
 }
 
-void SessionReply::error(View text) {
+void SessionReply::error(Fault fault, View text) {
   if (session_ == nullptr) return;
-  session_->write(error_line(text));
+  session_->write(error_line(fault, text));
   session_->answered();
 }
+
+bool SessionReply::full() const { return session_ != nullptr && session_->full(); }
 
 void Server::Parts::on_accept(const ring::Completion& done) {
   if (done.final) ring.close(std::exchange(listener, {}));

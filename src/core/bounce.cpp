@@ -71,7 +71,7 @@ void Bounce::save(spool::Message& message) {
   // One that has a job is looked at again when that ends.
   std::vector<Told> told;
   if (!has_job(message.id)) told = collect(message);
-  if (told.empty()) return rooms_.spool->save(message, nullptr);
+  if (told.empty()) return save_state(message);
   if (busy_ < kJobsMost && rooms_.ring.now() >= not_before_) {
     Job& job = take_job(message.id);
     message.hold();
@@ -81,6 +81,11 @@ void Bounce::save(spool::Message& message) {
   } else {
     owe(message.id);
   }
+  save_state(message);
+}
+
+void Bounce::save_state(spool::Message& message) {
+  keep_facts(rooms_, message);
   rooms_.spool->save(message, nullptr);
 }
 
@@ -154,7 +159,7 @@ void Bounce::loaded(Job& job, Result<spool::Message*> result) {
     begin(job);
     return;
   }
-  if (!ended && job.original->state.ended()) rooms_.spool->save(*job.original, nullptr);
+  if (!ended && job.original->state.ended()) save_state(*job.original);
   finish(job);
 }
 
@@ -278,6 +283,7 @@ bool Bounce::commit(Job& job) {
     finish(job);
     return false;
   }
+  keep_facts(rooms_, *job.original);
   rooms_.spool->commit_beside(*job.made, *job.original, job.commit);
   return true;
 }
@@ -343,7 +349,7 @@ void Bounce::committed(Job& job, spool::Message& made, const Result<void>& resul
 void Bounce::failed(Job& job, const Error& error) {
   unmark(job);
   if (rooms_.spool->refusal() == spool::Refusal::stopped) return finish(job);
-  rooms_.spool->save(*job.original, nullptr);
+  save_state(*job.original);
   if (error.code != EMSGSIZE) return give_up(job);
   rooms_.events.write({.type = report::EventType::trouble,
                        .id = job.id,

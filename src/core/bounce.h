@@ -47,6 +47,7 @@ class Bounce {
   struct Job;
 
   std::vector<Told> collect(spool::Message&);
+  void save_state(spool::Message&);
   void close_untold(spool::Message&, std::uint32_t recipient, View why);
   [[nodiscard]] bool has_job(SpoolId id) const;
   Job& take_job(SpoolId id);

@@ -76,6 +76,7 @@ struct Core::Parts {
 
 Result<void> Core::Parts::start() {
   if (auto opened = rooms.event_file->open(); !opened) return opened;
+  if (auto loaded = rooms.suspensions.load(); !loaded) return loaded;
   if (auto recovered = recover(); !recovered) return recovered;
   rooms.ring.on_mail(this, [](void* self, const ring::Mail& mail) { static_cast<Parts*>(self)->take_mail(mail); });
   rooms.deliverer = std::make_unique<deliver::Deliverer>(rooms.ring, rooms.config, dispatch);
@@ -95,8 +96,11 @@ Result<void> Core::Parts::recover() {
   rooms.queue = std::make_unique<queue::Queue>(static_cast<std::size_t>(sizes.queue_messages));
   rooms.queue->advance(rooms.ring.wall());
   bool all_queued = true;
-  const auto on_message = [&](SpoolId id, const message::Envelope& envelope, const message::State& state) {
+  const auto on_message = [&](SpoolId id, const message::Envelope& envelope, const message::State& state,
+                              spool::Note& note) {
+    rooms.facts.enter(note, envelope, state);
     if (only_to_tell(state)) ++rooms.counts.kept_failed;
+    if (is_held(state)) ++rooms.counts.held;
     if (state.count(message::Status::failed) + state.count(message::Status::relayed) > 0) bounce.owe(id);
     all_queued &= dispatch.enqueue(id, envelope, state);
   };
@@ -121,7 +125,7 @@ void Core::Parts::take_mail(const ring::Mail& mail) {
     case Post::query:
       return operate.answer(*static_cast<Query*>(mail.pointer));
     case Post::query_done:
-      return operate.part_done(*static_cast<Query*>(mail.pointer));
+      return operate.part_done(*static_cast<Query*>(mail.pointer), mail.from);
     case Post::http:
       return gather.execute(static_cast<control::HttpServer*>(mail.pointer)->take(mail.words[0]));
     case Post::gather:
@@ -141,6 +145,8 @@ void Core::Parts::take_mail(const ring::Mail& mail) {
       const std::unique_ptr<std::string> text(static_cast<std::string*>(mail.pointer));
       return tell_process(report::EventType::trouble, *text);
     }
+    case Post::ended:
+      return operate.core_ended(mail.from);
     case Post::started:
       return tell_process(report::EventType::start,
                           fmt::format("ringpost {} on {} core{}, {} messages recovered", RINGPOST_VERSION,
@@ -178,6 +184,7 @@ void Core::Parts::drain() {
   if (control) control->close();
   rooms.events.hurry();
   gather.end();
+  operate.stop();
   rooms.receiver->drain();
   dispatch.stop();
   rooms.lookups.stop();
@@ -207,13 +214,15 @@ void Core::Parts::abort() {
 bool Core::Parts::at_rest() const {
   const bool disk_done = failure || rooms.spool->idle();
   return rooms.receiver->idle() && rooms.deliverer->idle() && rooms.lookups.idle() && dispatch.idle() &&
-         bounce.idle() && intake.idle() && operate.idle() && gather.idle() && disk_done && (!control || control->idle());
+         bounce.idle() && intake.idle() && operate.idle() && gather.idle() && rooms.suspensions.idle() && disk_done &&
+         (!control || control->idle());
 }
 
 void Core::Parts::look_for_end() {
   const bool rest = at_rest() && rooms.events.idle();
   if (rest || (aborted && rooms.ring.now() >= abort_at)) {
     rooms.warm.let_go_all();
+    if (rooms.ring.core() != CoreId{0}) rooms.ring.mail_to({0}, mail_of(Post::ended, rooms.ring.core(), nullptr));
     return ended(failure ? &*failure : nullptr);
   }
   if (!aborted && rooms.ring.now() >= abort_at) abort();

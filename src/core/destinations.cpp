@@ -39,6 +39,12 @@ DestinationId Dispatch::destination_of(View domain) {
   return known->second;
 }
 
+// An operator's choice holds while there is such a destination.
+DestinationId Dispatch::destination_of(const message::Recipient& recipient, const message::RecipientState& state) {
+  if (!state.via.empty() && rooms_.router->by_name(state.via) != nullptr) return rooms_.queue->destination(state.via);
+  return destination_of(recipient.domain);
+}
+
 // ---- where it is
 
 // Whether hosts are known. If not, they are looked for: one search a destination, so many at once; a round that finds

@@ -54,7 +54,7 @@ bool Dispatch::enqueue(SpoolId id, const message::Envelope& envelope, const mess
     const message::RecipientState recipient = state.at(i);
     if (recipient.status != Status::open) continue;
     all &= rooms_.queue->add({.id = id,
-                              .destination = destination_of(envelope.recipient(i).domain),
+                              .destination = destination_of(envelope.recipient(i), recipient),
                               .due = recipient.due,
                               .expires = report::deadline(envelope, envelope.recipient(i), recipient, *rooms_.config)},
                              now);
@@ -134,6 +134,10 @@ void Dispatch::arm_for_due() {
 void Dispatch::visit(Target& t) {
   t.needed_at = rooms_.ring.now();
   expire_waiting(t);
+  if (is_suspended(t)) {  // looked at from time to time, for what expires
+    const queue::Destination& shown = rooms_.queue->at(t.id);
+    return rooms_.queue->pause(t.id, rooms_.ring.wall() + kLongestPause, shown.failures, std::string{shown.last_error});
+  }
   if (t.route == nullptr) return fill(t);  // each entry finds its new destination when it is loaded
   if (t.refuses(rooms_.ring.now())) return fail_waiting(t);
   serve(t);
@@ -234,7 +238,11 @@ void Dispatch::put_ready(Target& t, Job& job, bool first) {
 // Whether nothing may be attempted there now.
 bool Dispatch::held_back(const Target& t) const {
   const queue::Destination& shown = rooms_.queue->at(t.id);
-  return shown.paused_until > rooms_.ring.wall() || t.route == nullptr;
+  return shown.paused_until > rooms_.ring.wall() || t.route == nullptr || is_suspended(t);
+}
+
+bool Dispatch::is_suspended(const Target& t) const {
+  return rooms_.suspensions.any() && rooms_.suspensions.has(rooms_.queue->at(t.id).name);
 }
 
 // The open recipients that are due and go to this job's destination by the routes of now, and that no other attempt is
@@ -247,7 +255,7 @@ void Dispatch::choose_recipients(Job& job) {
   for (std::uint32_t i = 0; i < message.state.size(); ++i) {
     const message::RecipientState state = message.state.at(i);
     if (state.status != Status::open || message.attempting[i]) continue;
-    const DestinationId where = destination_of(message.envelope.recipient(i).domain);
+    const DestinationId where = destination_of(message.envelope.recipient(i), state);
     if (where == job.destination)
       (all || state.due <= due ? job.chosen : job.later).push_back(i);
     else if (!rooms_.queue->add({job.id, where, state.due, job.entry.expires}, rooms_.ring.wall()))
@@ -271,6 +279,7 @@ void Dispatch::fill(Target& t) {
 deliver::Job* Dispatch::next(DestinationId id) {
   if (stopped_ || !rooms_.spool->takes_outcomes()) return nullptr;
   Target& t = target(id);
+  if (is_suspended(t)) return nullptr;
   fill(t);
   while (!t.ready.empty()) {
     Job& job = t.pop();
@@ -295,7 +304,10 @@ bool Dispatch::still_wanted(Job& job) {
 void Dispatch::outcome(deliver::Job& base, std::uint32_t recipient, const Outcome& outcome,
                        const deliver::Attempt& attempt) {
   auto& job = static_cast<Job&>(base);
-  if (outcome.kind != Outcome::Kind::delivered) rooms_.queue->note_error(job.destination, outcome.text);
+  if (outcome.kind != Outcome::Kind::delivered)
+    rooms_.queue->note_error(job.destination, outcome.text);
+  else
+    rooms_.queue->note_delivered(job.destination, rooms_.ring.wall());
   if (!settle_.outcome(*job.message, recipient, outcome,
                        {.host = attempt.host,
                         .host_name = attempt.host_name,
@@ -495,7 +507,18 @@ void Dispatch::blame(Target& t, Job& job) {
   finish(job);
 }
 
-// ---- reload and end
+// ---- suspensions, reload, end
+
+void Dispatch::suspended(View destination) {
+  if (const auto id = rooms_.queue->find(destination)) back_to_queue_all(target(*id));
+}
+
+void Dispatch::resumed(View destination) {
+  const auto id = rooms_.queue->find(destination);
+  if (!id) return;
+  rooms_.queue->end_pause(*id);
+  wake();
+}
 
 void Dispatch::rerouted() {
   by_route_.clear();

@@ -40,6 +40,9 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   }
   // The routes have changed: destinations are looked up anew and everything that was stopped for want of one is tried.
   void rerouted();
+  // A destination's name has become one of Rooms::suspensions, or is none of them any more.
+  void suspended(View destination);
+  void resumed(View destination);
   // Begins nothing any more; what is loaded goes back to the queue. Attempts under way end by the deliverer.
   void stop();
   // Whether no job is loading, loaded or being attempted.
@@ -69,6 +72,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
 
   Target& target(DestinationId);
   DestinationId destination_of(View domain);
+  DestinationId destination_of(const message::Recipient&, const message::RecipientState&);
   void pump();
   void visit(Target&);
   void serve(Target&);
@@ -101,6 +105,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   void free_job(Job&);
   void put_ready(Target&, Job&, bool first);
   [[nodiscard]] bool held_back(const Target&) const;
+  [[nodiscard]] bool is_suspended(const Target&) const;
   void blame(Target&, Job&);
 
   Rooms& rooms_;

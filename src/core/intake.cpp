@@ -84,6 +84,7 @@ void Intake::committed(Pending& pending, spool::Message& message, const Result<v
 }
 
 std::optional<DestinationId> Intake::queue(spool::Message& message) {
+  rooms_.facts.enter(*rooms_.spool->note(message.id), message.envelope, message.state);
   dispatch_.enqueue(message.id, message.envelope, message.state);
   const auto destination = dispatch_.attempted_soon(message.envelope);
   if (destination)

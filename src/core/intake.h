@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 
 #include "core/rooms.h"
 #include "ringpost/base/list.h"

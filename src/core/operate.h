@@ -1,14 +1,22 @@
-// Operate: the operator's commands. On core 0 it is control's Host: it checks a request, sends it round as a Query and
-// writes the answer; on every core it answers that core's part. Owned by Core. One thread.
+// Operate: the operator's commands. On core 0 it is control's Host: it checks a request, sends it round as a Query, and
+// says the answer as the client reads it; on every core it keeps that core's works. Owned by Core. One thread.
+//
+//   request ── execute ──> Query ── mail ──> Work on each core ── pages, by mail ──> merged on core 0 ──> Reply
+//
+// A query ends when each of its parts has finished; at the end of a core its parts finish at once, and a core that has
+// ended is asked no more.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <memory>
+#include <vector>
 
 #include "core/dispatch.h"
 #include "core/query.h"
 #include "core/rooms.h"
 #include "core/settle.h"
+#include "core/work.h"
 
 namespace ringpost::core {
 
@@ -19,30 +27,39 @@ class Operate : public control::Host {
 
   // control::Host, on core 0.
   void execute(const control::Request&, std::shared_ptr<control::Reply>) override;
-  // A part came back to core 0.
-  void part_done(Query&);
-  // This core's part of a query; it goes back by mail.
-  void answer(Query&);
-  [[nodiscard]] bool idle() const { return tasks_.empty(); }
+
+  // ---- letters
+  void answer(Query&);             // a query to work on, or one that wants its next page
+  void part_done(Query&, CoreId);  // a part came back, to core 0
+  void core_ended(CoreId);         // to core 0: it sends nothing back any more
+
+  // The core ends: works break off, and what is asked from now on finishes at once.
+  void stop();
+  [[nodiscard]] bool idle() const { return works_.empty() && queries_.empty(); }
 
  private:
-  class Task;
-
-  void status(Part&) const;
-  void destinations(Part&) const;
-  void flush(const Query&, Part&);
-  [[nodiscard]] std::vector<SpoolId> chosen(const Query&) const;
+  Work* work_of(const Query&) const;
   void send_back(Query&);
-  void write_answer(const Query&);
-  void write_lines(const Query&);
-  void write_status(const Query&);
-  void write_queue(const Query&);
+  void finished(Work&);
+
+  // ---- core 0's
+  struct Asked;
+  void ask(Asked&, CoreId);
+  void advance(Asked&);
+  void merge(Asked&);
+  bool make_answer(Asked&);
+  void say_answer(Asked&);
+  void end(Asked&, const std::function<void(control::Reply&)>& how);
+  void stop_parts(Asked&);
+  void tell_command(const Query&, std::uint64_t affected);
 
   Rooms& rooms_;
-  Dispatch& dispatch_;
-  Settle& settle_;
+  Workshop shop_;
   Instant started_;
-  std::list<std::unique_ptr<Task>> tasks_;
+  std::list<std::unique_ptr<Work>> works_;
+  std::list<std::unique_ptr<Asked>> queries_;
+  std::vector<bool> ended_;  // cores
+  bool stopping_ = false;
 };
 
 }  // namespace ringpost::core

@@ -10,8 +10,8 @@ namespace ringpost::core {
 
 enum class Post : std::uint32_t {
   pace,        // a pace::Letter
-  query,       // pointer: a Query to answer this core's part of
-  query_done,  // pointer: the same Query, back on core 0
+  query,       // pointer: a Query of core 0's to work on this core's part of
+  query_done,  // pointer: the same Query; the part is back with core 0
   reload,      // pointer: a std::shared_ptr<const config::Config>, the receiver's to delete
   drain,
   http,      // to core 0: words[0] is the number of an exchange of the control::HttpServer at `pointer`
@@ -21,6 +21,7 @@ enum class Post : std::uint32_t {
   answer,    // words[0]: the same, answered
   trouble,   // to core 0; pointer: a std::string that says what, the receiver's to delete
   pulse,     // a Pulse asks whether the loop turns; words[0]: the round, pointer: where the core marks it
+  ended,     // to core 0: this core's last letter
   started,   // to core 0: every core has started; words[0]: messages recovered by all of them
 };
 

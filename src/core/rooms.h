@@ -5,7 +5,9 @@
 #include <memory>
 #include <string>
 
+#include "core/facts.h"
 #include "core/lookups.h"
+#include "core/suspensions.h"
 #include "core/warm.h"
 #include "ringpost/base/counter.h"
 #include "ringpost/config.h"
@@ -31,7 +33,8 @@ struct Rooms {
         event_file(the_event_file ? std::move(the_event_file)
                                   : std::make_shared<report::EventFile>(the_ring.files(), config->events)),
         events(the_ring, event_file, config->events),
-        warm(the_ring) {}
+        warm(the_ring),
+        suspensions(the_ring, config->spool.directory) {}
 
   ring::Ring& ring;
   std::shared_ptr<const config::Config> config;
@@ -42,6 +45,8 @@ struct Rooms {
   report::EventLog events;
   std::unique_ptr<spool::Spool> spool;
   Warm warm;  // before the spool goes
+  FactsBook facts;
+  Suspensions suspensions;
   std::unique_ptr<queue::Queue> queue;
   std::unique_ptr<receive::Receiver> receiver;
   std::unique_ptr<deliver::Deliverer> deliverer;
@@ -53,7 +58,7 @@ struct Rooms {
 // What this core has counted, with what its rooms hold now.
 inline Counts counts_of(const Rooms& rooms) {
   Counts counts = rooms.counts;
-  counts.queued = rooms.spool->size() - rooms.counts.kept_failed;
+  counts.queued = rooms.spool->size() - rooms.counts.kept_failed - rooms.counts.held;
   counts.sessions = rooms.receiver->statistics().sessions;
   counts.shortages = rooms.deliverer->statistics().shortages;
   counts.connections = rooms.deliverer->statistics().open;
@@ -61,9 +66,19 @@ inline Counts counts_of(const Rooms& rooms) {
   return counts;
 }
 
+// It waits for an operator's release and for nothing else.
+inline bool is_held(const message::State& state) {
+  return state.count(message::Status::held) > 0 && state.count(message::Status::open) == 0;
+}
+
 // Nothing of it is left to deliver, but somebody is to be told.
 inline bool only_to_tell(const message::State& state) {
-  return state.count(message::Status::open) == 0 && !state.ended();
+  return state.count(message::Status::open) == 0 && state.count(message::Status::held) == 0 && !state.ended();
+}
+
+// What a search sees of a message follows its state: call before that is saved.
+inline void keep_facts(Rooms& rooms, const spool::Message& message) {
+  if (spool::Note* note = rooms.spool->note(message.id)) rooms.facts.update(*note, message.state);
 }
 
 // When a message that was accepted at `accepted` is given up (retry.expire).

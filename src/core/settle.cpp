@@ -19,6 +19,7 @@ constexpr Duration kNextTransaction = 1s;
 constexpr Duration kNextTransactionFor = 5min;
 constexpr smtp::EnhancedCode kNoAnswer{4, 4, 1};  // RFC 3463 3.5
 constexpr std::int64_t kSpreadSteps = 1024;
+constexpr View kRemoved = "Removed by an operator";
 
 std::uint16_t one_more(std::uint16_t attempts) {
   return attempts == UINT16_MAX ? attempts : static_cast<std::uint16_t>(attempts + 1);
@@ -47,7 +48,8 @@ Duration Settle::wait_after(SpoolId id, std::uint16_t attempts) const {
 
 bool Settle::outcome(spool::Message& message, std::uint32_t recipient, const Outcome& outcome, const Origin& origin) {
   RecipientState state = message.state.at(recipient);
-  if (state.status != Status::open) return false;
+  if (state.status != Status::open && state.status != Status::held) return false;
+  const bool was_held = is_held(message.state);
   state.attempts = one_more(state.attempts);
   state.code = outcome.code;
   report::EventType type = report::EventType::delivery;
@@ -81,7 +83,10 @@ bool Settle::outcome(spool::Message& message, std::uint32_t recipient, const Out
       break;
   }
   message.state.set(recipient, state);
-  if (state.status != Status::open && only_to_tell(message.state)) ++rooms_.counts.kept_failed;
+  if (state.status != Status::open && state.status != Status::held) {
+    if (only_to_tell(message.state)) ++rooms_.counts.kept_failed;
+    count_held(message, was_held);
+  }
   tell(message, recipient, outcome, type, state.attempts, origin);
   return true;
 }
@@ -119,6 +124,7 @@ void Settle::expire(spool::Message& message, std::span<const std::uint32_t> reci
     state.enhanced = {5, 4, 7};
     message.state.set(recipient, state);
     if (only_to_tell(message.state)) ++rooms_.counts.kept_failed;
+    count_held(message, false);
     ++rooms_.counts.failed;
     const Outcome outcome{Outcome::Kind::never, state.code, state.enhanced, text};
     tell(message, recipient, outcome, report::EventType::failure, state.attempts,
@@ -136,17 +142,26 @@ void Settle::tell_expiry(const spool::Message& message, std::size_t recipients, 
                        .queued = rooms_.ring.wall() - message.envelope.accepted});
 }
 
-void Settle::remove(spool::Message& message) {
-  if (only_to_tell(message.state)) --rooms_.counts.kept_failed;
-  for (std::uint32_t i = 0; i < message.state.size(); ++i) {
+void Settle::count_held(const spool::Message& message, bool was_held) {
+  const bool held = is_held(message.state);
+  if (held && !was_held) ++rooms_.counts.held;
+  if (!held && was_held) --rooms_.counts.held;
+}
+
+void Settle::remove(spool::Message& message, std::span<const std::uint32_t> recipients) {
+  const bool was_kept = only_to_tell(message.state);
+  const bool was_held = is_held(message.state);
+  for (const std::uint32_t i : recipients) {
     RecipientState state = message.state.at(i);
-    if (state.status != Status::open && state.status != Status::failed && state.status != Status::relayed) continue;
     state.status = Status::removed;
     state.text = {};
     message.state.set(i, state);
-    tell(message, i, {Outcome::Kind::never, 0, {}, "Removed by an operator"}, report::EventType::removal,
-         state.attempts, {});
+    tell(message, i, {Outcome::Kind::never, 0, {}, kRemoved}, report::EventType::removal, state.attempts, {});
   }
+  const bool is_kept = only_to_tell(message.state);
+  if (was_kept && !is_kept) --rooms_.counts.kept_failed;
+  if (!was_kept && is_kept) ++rooms_.counts.kept_failed;
+  count_held(message, was_held);
 }
 
 void Settle::late(spool::Message& message, std::span<const std::uint32_t> recipients, View site) {
@@ -170,6 +185,62 @@ void Settle::late(spool::Message& message, std::span<const std::uint32_t> recipi
 std::string Settle::last_error(View site) const {
   const auto destination = rooms_.queue->find(site);
   return destination ? rooms_.queue->at(*destination).last_error : std::string{};
+}
+
+void Settle::hold(spool::Message& message, std::span<const std::uint32_t> recipients) {
+  const bool was_held = is_held(message.state);
+  for (const std::uint32_t i : recipients) {
+    RecipientState state = message.state.at(i);
+    state.status = Status::held;
+    message.state.set(i, state);
+  }
+  count_held(message, was_held);
+  tell_operation(message, report::EventType::hold, recipients.size(), {});
+}
+
+void Settle::release(spool::Message& message, std::span<const std::uint32_t> recipients) {
+  const bool was_held = is_held(message.state);
+  for (const std::uint32_t i : recipients) {
+    RecipientState state = message.state.at(i);
+    state.status = Status::open;
+    state.due = rooms_.ring.wall();
+    message.state.set(i, state);
+  }
+  count_held(message, was_held);
+  tell_operation(message, report::EventType::release, recipients.size(), {});
+}
+
+void Settle::reroute(spool::Message& message, std::span<const std::uint32_t> recipients, View destination) {
+  for (const std::uint32_t i : recipients) {
+    RecipientState state = message.state.at(i);
+    state.via = destination;
+    state.due = rooms_.ring.wall();
+    message.state.set(i, state);
+  }
+  tell_operation(message, report::EventType::reroute, recipients.size(), destination);
+}
+
+void Settle::tell_operation(const spool::Message& message, report::EventType type, std::size_t recipients, View site) {
+  rooms_.events.write({.type = type,
+                       .id = message.id,
+                       .from = message.envelope.reverse_path(),
+                       .has_from = true,
+                       .to = message.envelope.recipient(0).forward_path,
+                       .site = site,
+                       .size = message.facts.size,
+                       .recipients = static_cast<std::uint32_t>(recipients),
+                       .queued = rooms_.ring.wall() - message.envelope.accepted});
+}
+
+bool Settle::discard(SpoolId id, bool damaged) {
+  spool::Note* note = rooms_.spool->note(id);
+  if (note == nullptr || !rooms_.spool->discard(id)) return false;
+  const Facts facts = Facts::of(*note);
+  rooms_.facts.leave(*note);
+  if (!facts.open() && !damaged) --(facts.held() ? rooms_.counts.held : rooms_.counts.kept_failed);
+  rooms_.queue->remove(id);
+  rooms_.events.write({.type = report::EventType::removal, .id = id, .text = kRemoved});
+  return true;
 }
 
 void Settle::save(spool::Message& message) { bounce_.save(message); }

@@ -31,9 +31,17 @@ class Settle {
   void expire(spool::Message&, std::span<const std::uint32_t> recipients, View site);
   // The message waits for a destination that nobody reaches: its sender is told, if it is time to.
   void late(spool::Message&, std::span<const std::uint32_t> recipients, View site);
-  // An operator removes each open and failed recipient; nobody is told. What an attempt under way finds for it later is
-  // ignored.
-  void remove(spool::Message&);
+  // An operator removes these recipients, none of which is over; nobody is told. What an attempt under way finds for them
+  // later is ignored.
+  void remove(spool::Message&, std::span<const std::uint32_t> recipients);
+  // An operator holds these open recipients, or releases these held ones, which are due now. What an attempt under way
+  // finds for a held one is kept.
+  void hold(spool::Message&, std::span<const std::uint32_t> recipients);
+  void release(spool::Message&, std::span<const std::uint32_t> recipients);
+  // An operator sends these recipients to the destination of that name; empty: by their domains again.
+  void reroute(spool::Message&, std::span<const std::uint32_t> recipients, View destination);
+  // An operator removes a message that is not in memory, by its id alone. False: there is none.
+  bool discard(SpoolId, bool damaged);
   // Saves the state, and has told who is owed word of it: call once after the outcomes that came together.
   void save(spool::Message&);
   // When the first of `recipients` that is still open is due; nullopt: none is open.
@@ -41,6 +49,8 @@ class Settle {
 
  private:
   [[nodiscard]] std::string last_error(View site) const;
+  void count_held(const spool::Message&, bool was_held);
+  void tell_operation(const spool::Message&, report::EventType, std::size_t recipients, View site);
   void later(const spool::Message&, const message::Outcome&, message::RecipientState&);
   [[nodiscard]] Duration wait_after(SpoolId id, std::uint16_t attempts) const;
   void tell(const spool::Message&, std::uint32_t recipient, const message::Outcome&, report::EventType,

@@ -17,8 +17,8 @@ namespace {
 
 using config::MemoryLine;
 
-constexpr std::uint64_t kIndexOctets = 64;        // a queued message in the spool's index, at the most
 constexpr std::uint64_t kIndexSpare = 63;         // 1/64 of the sum
+constexpr std::uint64_t kIndexOctets = 80;        // a queued message in the spool's index, at the most
 constexpr std::uint64_t kMessageObject = 2048;    // a Message in memory without its content: envelope, state, trace
 constexpr std::uint64_t kOperationSlot = 32;      // the ring's table of operations in flight
 constexpr unsigned kOperationsOfPeer = 3;         // a session or connection: receive, send, and one of files
@@ -101,10 +101,10 @@ spool::Options spool_options(const config::Config& config) {
 std::vector<MemoryLine> memory_plan(const config::Config& config) {
   const Sizes sizes = sizes_of(config);
   std::vector<MemoryLine> lines = fixed_lines(config, sizes);
-  lines.push_back(
-      {"queued messages", sizes.queue_messages, octets_per_queued(),
-       "index and due entry with one destination, 48 octets for each further one; limits.queue_messages, or "
-       "what limits.memory leaves room for"});
+  lines.push_back({"queued messages", sizes.queue_messages, octets_per_queued(),
+                   "index, search facts and due entry with one destination, 48 octets for each further one; "
+                   "limits.queue_messages, or "
+                   "what limits.memory leaves room for"});
   return lines;
 }
 

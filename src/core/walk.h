@@ -1,7 +1,10 @@
-// Walk: brings messages into memory one after another and shows each to its visitor; behind list, show, remove. Runs
-// over as many turns as the disk needs, and never holds more than one message. Private to core; one thread.
+// Walk: brings messages into memory, some at once, and shows each to its visitor in the order asked for; behind list,
+// show, and the commands that change messages. Runs over as many turns as the disk needs. Private to core; one thread.
 #pragma once
 
+#include <deque>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/rooms.h"
@@ -10,31 +13,44 @@ namespace ringpost::core {
 
 class Walk {
  public:
+  // What a visitor says after each message.
+  enum class Then : std::uint8_t {
+    on,
+    pause,  // until resume()
+  };
   class Visitor {
    public:
     virtual ~Visitor() = default;
-    virtual void visit(spool::Message&) = 0;
-    virtual void visit_damaged(SpoolId) = 0;
-    // The walk is over and may be destroyed from here.
+    virtual Then visit(spool::Message&) = 0;
+    virtual Then visit_damaged(SpoolId) = 0;
+    // All were shown. The walk may be started again, or destroyed, from here.
     virtual void walked() = 0;
   };
 
-  Walk(Rooms& rooms, std::vector<SpoolId> ids, spool::Spool::Want want, Visitor& visitor);
-  void start();
+  Walk(Rooms& rooms, spool::Spool::Want want, Visitor& visitor);
+  ~Walk();
+  // One walk at a time.
+  void start(std::vector<SpoolId> ids);
+  void resume();
 
  private:
+  struct Step;
+
   void run();
-  void loaded(Result<spool::Message*> result);
+  void load_ahead();
+  void loaded(Step& step, Result<spool::Message*> result);
+  Then show(Step& step);
 
   Rooms& rooms_;
-  std::vector<SpoolId> ids_;
-  std::size_t at_ = 0;
   spool::Spool::Want want_;
   Visitor& visitor_;
-  spool::Load load_;
-  ring::Timer next_turn_;
-  bool here_ = false;     // inside run(): loaded() lets it go on
-  bool waiting_ = false;  // for load_
+  std::vector<SpoolId> ids_;
+  std::size_t next_ = 0;                     // of ids_, to be loaded
+  std::deque<std::unique_ptr<Step>> steps_;  // under way, in order
+  std::vector<std::unique_ptr<Step>> idle_;
+  ring::Deferred turn_;
+  ring::Timer memory_again_;
+  bool paused_ = false;
 };
 
 }  // namespace ringpost::core

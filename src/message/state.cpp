@@ -5,7 +5,8 @@
 //     runs until all are covered, each: number of recipients alike, octet status, octet flags, number attempts,
 //              signed due (milliseconds since 1970), number code, text of the last error,
 //              if flag kEnhanced: octet class, number subject, number detail of the enhanced code,
-//              if flag kAttempt: signed time of the last attempt, text its host
+//              if flag kAttempt: signed time of the last attempt, text its host,
+//              if flag kVia: text of the destination that an operator chose
 //
 // Version 1 had no flags and nothing behind the text. Numbers and texts are as codec.h says. A new field is a new
 // version; old versions stay readable.
@@ -27,7 +28,8 @@ constexpr unsigned kDelayTold = 1;
 constexpr unsigned kOurs = 2;
 constexpr unsigned kEnhanced = 4;
 constexpr unsigned kAttempt = 8;
-constexpr unsigned kFlagsEnd = 16;
+constexpr unsigned kVia = 16;
+constexpr unsigned kFlagsEnd = 32;
 constexpr std::uint64_t kMost16 = std::numeric_limits<std::uint16_t>::max();
 
 }  // namespace
@@ -45,18 +47,22 @@ void State::set(std::size_t index, const RecipientState& state) {
   CHECK(index < entries_.size());
   const View text = state.text.substr(0, kTextLimit);
   const View host = state.host.substr(0, kHostLimit);
+  const View via = state.via.substr(0, kViaLimit);
   std::optional<Piece> text_there = find(text);
   std::optional<Piece> host_there = find(host);
-  if (!text_there || !host_there) {
+  std::optional<Piece> via_there = find(via);
+  if (!text_there || !host_there || !via_there) {
     // They may be words of this very State, and texts_ is about to move.
-    const std::string text_copy(text), host_copy(host);
-    if (texts_.size() + text.size() + host.size() > compact_at_) compact();
+    const std::string text_copy(text), host_copy(host), via_copy(via);
+    if (texts_.size() + text.size() + host.size() + via.size() > compact_at_) compact();
     text_there = keep(text_copy);
     host_there = keep(host_copy);
+    via_there = keep(via_copy);
   }
   Entry& entry = entries_[index];
   entry.text = *text_there;
   entry.host = *host_there;
+  entry.via = *via_there;
   entry.due = state.due;
   entry.attempted = state.attempted;
   entry.attempts = state.attempts;
@@ -89,6 +95,7 @@ void State::compact() {
   for (Entry& entry : entries_) {
     move(entry.text);
     move(entry.host);
+    move(entry.via);
   }
   compact_at_ = std::max(kFirstCompaction, texts_.size() * 2);
 }
@@ -105,7 +112,8 @@ RecipientState State::at(std::size_t index) const {
           .ours = entry.ours,
           .enhanced = entry.enhanced,
           .attempted = entry.attempted,
-          .host = words(entry.host)};
+          .host = words(entry.host),
+          .via = words(entry.via)};
 }
 
 std::size_t State::count(Status status) const {
@@ -114,15 +122,13 @@ std::size_t State::count(Status status) const {
 }
 
 bool State::ended() const {
-  return std::ranges::none_of(entries_, [](const Entry& entry) {
-    return entry.status == Status::open || entry.status == Status::failed || entry.status == Status::relayed;
-  });
+  return std::ranges::all_of(entries_, [](const Entry& entry) { return is_over(entry.status); });
 }
 
 bool State::alike(const Entry& a, const Entry& b) const {
   return a.status == b.status && a.attempts == b.attempts && a.due == b.due && a.code == b.code &&
          a.enhanced == b.enhanced && a.attempted == b.attempted && a.delay_told == b.delay_told && a.ours == b.ours &&
-         words(a.text) == words(b.text) && words(a.host) == words(b.host);
+         words(a.text) == words(b.text) && words(a.host) == words(b.host) && words(a.via) == words(b.via);
 }
 
 void State::encode(std::string& out) const {
@@ -135,7 +141,8 @@ void State::encode(std::string& out) const {
     put_number(out, static_cast<std::uint64_t>(end - run));
     put_octet(out, static_cast<unsigned>(run->status));
     put_octet(out, (run->delay_told ? kDelayTold : 0U) | (run->ours ? kOurs : 0U) |
-                       (run->enhanced.given() ? kEnhanced : 0U) | (attempt ? kAttempt : 0U));
+                       (run->enhanced.given() ? kEnhanced : 0U) | (attempt ? kAttempt : 0U) |
+                       (run->via.length != 0 ? kVia : 0U));
     put_number(out, run->attempts);
     put_signed(out, run->due.milliseconds);
     put_number(out, run->code);
@@ -149,6 +156,7 @@ void State::encode(std::string& out) const {
       put_signed(out, run->attempted.milliseconds);
       put_text(out, host);
     }
+    if (run->via.length != 0) put_text(out, words(run->via));
     run = end;
   }
 }
@@ -174,7 +182,7 @@ bool State::decode(View octets) {
 State::Entry State::take_entry(Decoder& from) {
   const std::uint8_t status = from.octet();
   const std::uint8_t flags = from.octet();
-  if (status > static_cast<std::uint8_t>(Status::relayed) || flags >= kFlagsEnd) from.fail();
+  if (status > static_cast<std::uint8_t>(Status::held) || flags >= kFlagsEnd) from.fail();
   Entry entry = take_common(from);
   if ((flags & kEnhanced) != 0) {
     entry.enhanced.kind = from.octet();
@@ -185,6 +193,7 @@ State::Entry State::take_entry(Decoder& from) {
     entry.attempted.milliseconds = from.signed_number();
     entry.host = keep(from.text(kHostLimit));
   }
+  if ((flags & kVia) != 0) entry.via = keep(from.text(kViaLimit));
   entry.delay_told = (flags & kDelayTold) != 0;
   entry.ours = (flags & kOurs) != 0;
   if (from.good()) entry.status = static_cast<Status>(status);

@@ -40,8 +40,9 @@ std::optional<DestinationId> Queue::find(View name) const {
   return DestinationId{found->second};
 }
 
-const Destination& Queue::at(DestinationId id) const {
+const Destination& Queue::at(DestinationId id, WallTime now) const {
   DestinationSlot& slot = tables_->destinations[id.value];
+  if (now.milliseconds != 0) slot.shown.rate = Tables::rate_of(slot, now);
   const std::uint32_t first = slot.ready.next;
   slot.shown.oldest = first < kFirstWheelHead ? tables_->at(first).due : WallTime{};
   return slot.shown;
@@ -189,6 +190,12 @@ void Queue::note_error(DestinationId id, View error) {
   tables_->destinations[id.value].shown.last_error = error.substr(0, kErrorKept);
 }
 
+void Queue::note_delivered(DestinationId id, WallTime now) {
+  DestinationSlot& slot = tables_->destinations[id.value];
+  Tables::turn_minute(slot, now);
+  ++slot.delivered;
+}
+
 bool Queue::flush(SpoolId id, WallTime now) {
   Tables& t = *tables_;
   const std::uint32_t first = t.first_of(id);
@@ -199,20 +206,7 @@ bool Queue::flush(SpoolId id, WallTime now) {
   return first != kNone;
 }
 
-void Queue::flush(DestinationId id, WallTime now) {
-  Tables& t = *tables_;
-  t.set_pause(id.value, kNotPaused);
-  if (t.destinations[id.value].shown.waiting == 0) return;
-  t.slots.for_each([&](Slot& slot) {
-    if (slot.destination == id.value) t.make_due(t.slots.index_of(slot), now);
-  });
-}
-
-void Queue::flush_all(WallTime now) {
-  Tables& t = *tables_;
-  for (std::uint32_t i = 0; i < t.destinations.size(); ++i) t.set_pause(i, kNotPaused);
-  t.slots.for_each([&](Slot& slot) { t.make_due(t.slots.index_of(slot), now); });
-}
+void Queue::end_pause(DestinationId id) { tables_->set_pause(id.value, kNotPaused); }
 
 bool Queue::remove(SpoolId id) {
   Tables& t = *tables_;
@@ -234,6 +228,12 @@ bool Queue::remove(SpoolId id) {
 std::size_t Queue::messages() const { return tables_->message_count; }
 std::size_t Queue::entries() const { return tables_->slots.used(); }
 std::size_t Queue::room() const { return tables_->slots.capacity() - tables_->slots.used(); }
+
+std::size_t Queue::scan(std::size_t from, std::size_t places, const std::function<void(const Standing&)>& visit) const {
+  return tables_->slots.scan(static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(places), [&](Slot& slot) {
+    visit({slot.id, {slot.destination}, slot.due, {std::int64_t{slot.expires_seconds} * 1000}, slot.place});
+  });
+}
 
 void Queue::entries_of(SpoolId id, const std::function<void(DestinationId, WallTime, bool)>& visit) const {
   Tables& t = *tables_;

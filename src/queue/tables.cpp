@@ -10,6 +10,7 @@ namespace ringpost::queue {
 namespace {
 
 constexpr std::int64_t kMillisecondsPerSecond = 1000;
+constexpr std::int64_t kMillisecondsPerMinute = 60 * kMillisecondsPerSecond;
 
 }  // namespace
 
@@ -220,6 +221,22 @@ void Queue::Tables::refresh(std::uint32_t destination) {
   destinations[moved].active_at = slot.active_at;
   active.pop_back();
   slot.active_at = kNone;
+}
+
+void Queue::Tables::turn_minute(DestinationSlot& slot, WallTime now) {
+  const std::int64_t minute = now.milliseconds / kMillisecondsPerMinute;
+  if (minute == slot.minute) return;
+  slot.delivered_before = minute == slot.minute + 1 ? slot.delivered : 0;
+  slot.delivered = 0;
+  slot.minute = minute;
+}
+
+// Recipients per second of this minute and of that part of the one before that is no minute ago.
+double Queue::Tables::rate_of(DestinationSlot& slot, WallTime now) {
+  turn_minute(slot, now);
+  const double gone =
+      static_cast<double>(now.milliseconds % kMillisecondsPerMinute) / static_cast<double>(kMillisecondsPerMinute);
+  return (slot.delivered + slot.delivered_before * (1 - gone)) / 60;
 }
 
 void Queue::Tables::set_pause(std::uint32_t destination, WallTime until) {

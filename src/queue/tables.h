@@ -19,7 +19,7 @@
 
 namespace ringpost::queue {
 
-enum class Place : std::uint8_t { waiting, ready, taken };
+using Place = Standing::Place;
 
 // One (message, destination), in memory. The entries of a message hang behind its first one (`sibling`); the first ones
 // of a bucket behind each other (`chain`).
@@ -45,8 +45,11 @@ inline constexpr std::uint32_t kMaxSlots = kFirstWheelHead;
 
 struct DestinationSlot {
   Destination shown;
-  Links ready;                      // head of its FIFO
-  std::uint32_t active_at = kNone;  // place among Tables::active; kNone: not there
+  Links ready;                         // head of its FIFO
+  std::int64_t minute = 0;             // since 1970, the one that `delivered` counts
+  std::uint32_t delivered = 0;         // recipients in that minute
+  std::uint32_t delivered_before = 0;  // in the minute before
+  std::uint32_t active_at = kNone;     // place among Tables::active; kNone: not there
 };
 
 // Names are looked up as views.
@@ -86,6 +89,9 @@ struct Queue::Tables {
   // Whether next_ready() may name the destination; call after each change that bears on it.
   void refresh(std::uint32_t destination);
   void set_pause(std::uint32_t destination, WallTime until);
+  // Moves the counts of delivered recipients on to the minute of `now`.
+  static void turn_minute(DestinationSlot&, WallTime now);
+  static double rate_of(DestinationSlot&, WallTime now);
 
   Slot& at(std::uint32_t number) { return slots[number]; }
 

@@ -1,4 +1,5 @@
 // One event as one JSON line. docs/events.md lists the keys; a test holds it against this.
+#include <algorithm>
 #include <array>
 #include <iterator>
 
@@ -13,13 +14,15 @@ namespace {
 constexpr std::size_t kPathShown = 600;
 constexpr std::size_t kTextShown = 512;
 constexpr std::size_t kHostShown = 220;  // a name of DNS has 253 at the most
+constexpr std::size_t kByShown = 128;
 
 static_assert(std::size(config::kEventTypes) == static_cast<std::size_t>(EventType::trouble) + 1);
 
 View name_of(EventType type) { return config::kEventTypes[static_cast<std::size_t>(type)]; }
 
 // A line's most octets: keys, numbers and names of fixed length take less than a KiB.
-static_assert(kMostPerOctet * (3 * kPathShown + kTextShown + kHostShown) + 1024 <= kEventLine);
+// No event has both a host and who gave a command.
+static_assert(kMostPerOctet * (3 * kPathShown + kTextShown + std::max(kHostShown, kByShown)) + 1024 <= kEventLine);
 
 template <std::size_t Size>
 void address(JsonCursor& json, const char (&key)[Size], const SocketAddress& at) {
@@ -59,6 +62,7 @@ char* put_event(char* to, const Event& event, WallTime at, CoreId core) {
   if (event.queued >= Duration{0}) json.seconds("queued", event.queued);
   if (event.until.milliseconds != 0) json.time("until", event.until);
   identity(json, "report", event.report);
+  if (!event.by.empty()) json.text("by", event.by.substr(0, kByShown));
   json.number("core", core.value);
   to = json.end();
   *to++ = '\n';

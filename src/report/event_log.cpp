@@ -124,6 +124,7 @@ void EventLog::Parts::on_written(const ring::Completion& done) {
 
 void EventLog::Parts::batch_over() {
   if (reopen_wanted) return start_reopen();
+  if (collecting.size() >= kFlushSize) return flush();  // what came meanwhile is enough for a write of its own
   if ((!writing->empty() || !collecting.empty()) && !flush_timer.armed()) ring.arm(flush_timer, kFlushInterval);
 }
 
@@ -160,6 +161,14 @@ void EventLog::Parts::start_tidy() {
 
 void EventLog::Parts::on_tidied(const ring::Completion&) {
   if (tidy_wanted) start_tidy();
+}
+
+bool EventLog::has_room() const {
+  return !parts_->file.open() || parts_->collecting.size() + kEventLine <= kEventBuffer;
+}
+
+bool EventLog::has_room() const {
+  return !parts_->file->wanted() || parts_->collecting.size() + kEventLine <= kEventBuffer;
 }
 
 bool EventLog::idle() const {

@@ -28,7 +28,8 @@ std::size_t hash_of(SpoolId id) {
 Index::Index(std::size_t capacity)
     : capacity_(capacity),
       entries_(capacity * sizeof(Entry)),
-      buckets_(2 * std::bit_ceil(std::max<std::size_t>(capacity, level_)) * sizeof(std::uint32_t)) {}
+      buckets_(2 * std::bit_ceil(std::max<std::size_t>(capacity, level_)) * sizeof(std::uint32_t)),
+      notes_(capacity * sizeof(Note)) {}
 
 std::size_t Index::bucket_of(SpoolId id) const {
   const std::size_t hash = hash_of(id);
@@ -52,6 +53,7 @@ Entry* Index::insert(SpoolId id) {
     number = ++touched_;
   Entry* entry = ::new (&entries()[number - 1]) Entry;
   entry->id = id;
+  note(*entry) = {};
   std::uint32_t& bucket = buckets()[bucket_of(id)];
   entry->next = bucket;
   bucket = number;
@@ -93,7 +95,7 @@ void Index::split_one() {
 }
 
 std::size_t Index::octets_touched() const {
-  return std::size_t{touched_} * sizeof(Entry) + (level_ + split_) * sizeof(std::uint32_t);
+  return std::size_t{touched_} * (sizeof(Entry) + sizeof(Note)) + (level_ + split_) * sizeof(std::uint32_t);
 }
 
 }  // namespace ringpost::spool

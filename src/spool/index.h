@@ -1,15 +1,17 @@
-// Where each live message is: 44 octets a message, in tables that are address space until they are touched, so that ten
-// million fit and one costs nothing. Entries lie densely in a table; a linear-hashed bucket array leads to them, which
-// grows one bucket at a time (a growing rehash would stop the loop, a full-size scattered one would touch all of its
-// pages).
+// Where each live message is: 44 octets a message and 16 of notes, in tables that are address space until they are
+// touched, so that ten million fit and one costs nothing. Entries lie densely in a table; a linear-hashed bucket array
+// leads to them, which grows one bucket at a time (a growing rehash would stop the loop, a full-size scattered one
+// would touch all of its pages).
 //
 // Owns the tables. Called by recovery, log, loader. Never does I/O. One thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "ringpost/base/ids.h"
 #include "ringpost/base/slab.h"
+#include "ringpost/spool.h"
 
 namespace ringpost::spool {
 
@@ -51,8 +53,19 @@ class Index {
 
   template <class Visit>
   void for_each(Visit&& visit) const {
-    for (std::uint32_t i = 0; i < touched_; ++i)
+    scan(0, touched_, visit);
+  }
+  // The entries at `places` places from `from` on; gives the next place, 0 at the end of the table.
+  template <class Visit>
+  std::size_t scan(std::size_t from, std::size_t places, Visit&& visit) const {
+    const std::size_t end = std::min<std::size_t>(touched_, from + places);
+    for (std::size_t i = from; i < end; ++i)
       if (entries()[i].id.value != 0) visit(entries()[i]);
+    return end < touched_ ? end : 0;
+  }
+  // Of an entry of this index.
+  [[nodiscard]] Note& note(const Entry& entry) const {
+    return reinterpret_cast<Note*>(notes_.data())[&entry - entries()];
   }
 
  private:
@@ -69,6 +82,7 @@ class Index {
   std::size_t split_ = 0;     // the next bucket to split; those before it have a twin at +level_
   Reservation entries_;
   Reservation buckets_;
+  Reservation notes_;
 };
 
 }  // namespace ringpost::spool

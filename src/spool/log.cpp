@@ -54,8 +54,7 @@ void Log::leave_waiting(Resident& changed) {
 }
 
 void Log::put_end(SpoolId id) {
-  // Without a Message there is nothing to wait with: room for a head is found in the next batch at the latest, since an
-  // operator's command comes alone.
+  // Without a Message there is nothing to wait with: the id waits alone.
   if (Entry* entry = store_.ledger.index().find(id); entry != nullptr) entry->ending = 1;
   if (!add_end(id)) discards_.push_back(id);
 }

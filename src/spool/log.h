@@ -44,6 +44,8 @@ class Log {
   void add_spare(Segment& segment);  // from maker or keeper
   void consider(Segment& segment);   // it is quiet: retire or delete it
   void want_spares();                // starts the maker when too few are there
+  // All ends asked for have found room in a batch.
+  [[nodiscard]] bool takes_ends() const { return discards_.empty(); }
   // A batch waits for a segment that the disk has no room for.
   [[nodiscard]] bool starved_by_disk() const;
   [[nodiscard]] bool has_segment() const { return current_ != nullptr; }

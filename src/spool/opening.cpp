@@ -76,7 +76,9 @@ Result<void> Opening::open_log(std::uint32_t number) {
   if (auto run = replay.run(); !run) return run;
   if (auto taken = take_over(log, replay); !taken) return taken;
   if (replay.damaged) damaged_logs_.push_back(number);
-  replay.each_live([&](const Replay::Live& live) { on_message_(live.entry.id, live.envelope, live.state); });
+  replay.each_live([&](const Replay::Live& live) {
+    on_message_(live.entry.id, live.envelope, live.state, store_.ledger.index().note(live.entry));
+  });
   if (auto sealed = seal(log, replay); !sealed) return sealed;
   if (auto retired = retire_quiet(log); !retired) return retired;
   if (log.own && !log.has_segment()) return make_segment(log);

@@ -1,6 +1,8 @@
 // The face: thin over the store.
 #include "ringpost/spool.h"
 
+#include <algorithm>
+
 #include "spool/opening.h"
 #include "spool/store.h"
 
@@ -82,8 +84,29 @@ bool Spool::discard(SpoolId id) {
 
 bool Spool::takes_outcomes() const { return parts_->store.takes_outcomes(); }
 
-void Spool::for_each(const std::function<void(SpoolId, bool)>& visit) const {
-  parts_->store.ledger.index().for_each([&](const Entry& entry) { visit(entry.id, entry.any_open != 0); });
+bool Spool::resident(SpoolId id) const {
+  const Store& store = parts_->store;
+  const Entry* entry = store.ledger.index().find(id);
+  return entry != nullptr && entry->resident != kNoResident &&
+         store.residents.at(entry->resident).stage == Resident::Stage::live;
+}
+
+bool Spool::takes_discards() const {
+  return std::ranges::all_of(parts_->store.logs, [](const auto& log) { return log->takes_ends(); });
+}
+
+Note* Spool::note(SpoolId id) const {
+  const Index& index = parts_->store.ledger.index();
+  const Entry* entry = index.find(id);
+  return entry != nullptr ? &index.note(*entry) : nullptr;
+}
+
+std::size_t Spool::scan(std::size_t from, std::size_t places, const std::function<void(const Listed&)>& visit) const {
+  const Index& index = parts_->store.ledger.index();
+  return index.scan(from, places, [&](const Entry& entry) {
+    if (entry.ending != 0) return;
+    visit({.id = entry.id, .damaged = entry.damaged != 0 || entry.state_damaged != 0, .note = index.note(entry)});
+  });
 }
 
 std::size_t Spool::size() const { return parts_->store.ledger.index().size(); }

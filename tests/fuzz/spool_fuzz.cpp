@@ -106,7 +106,9 @@ std::set<SpoolId> recover(sim::World& world, bool work) {
   options.in_memory = 64;
   std::set<SpoolId> found;
   spool::Recovery recovery;
-  const auto note = [&](SpoolId id, const message::Envelope&, const message::State&) { found.insert(id); };
+  const auto note = [&](SpoolId id, const message::Envelope&, const message::State&, spool::Note&) {
+    found.insert(id);
+  };
   auto opened = spool::Spool::open(world.ring(), options, note, recovery);
   if (opened && work)
     for (const SpoolId id : found) {

@@ -100,6 +100,7 @@ core::Counts Relay::counts() const {
     sum.failed += one.failed;
     sum.shortages += one.shortages;
     sum.queued += one.queued;
+    sum.held += one.held;
     sum.kept_failed += one.kept_failed;
     sum.destinations += one.destinations;
     sum.bounces += one.bounces;

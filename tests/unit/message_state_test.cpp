@@ -27,7 +27,7 @@ bool same(const State& a, const State& b) {
     if (x.status != y.status || x.attempts != y.attempts || x.due != y.due || x.code != y.code || x.text != y.text)
       return false;
     if (x.delay_told != y.delay_told || x.ours != y.ours || x.enhanced != y.enhanced || x.attempted != y.attempted ||
-        x.host != y.host)
+        x.host != y.host || x.via != y.via)
       return false;
   }
   return true;
@@ -69,7 +69,7 @@ TEST_CASE("recipients alike cost as much as one") {
 
 TEST_CASE("neighbours that differ in one thing only are not taken for alike") {
   const RecipientState base{Status::open, 2, WallTime{1000}, 451, "later"};
-  for (int thing = 0; thing < 10; ++thing) {
+  for (int thing = 0; thing < 12; ++thing) {
     RecipientState other = base;
     if (thing == 0) other.status = Status::removed;
     if (thing == 1) other.attempts = 3;
@@ -81,6 +81,8 @@ TEST_CASE("neighbours that differ in one thing only are not taken for alike") {
     if (thing == 7) other.enhanced = {4, 7, 1};
     if (thing == 8) other.attempted = WallTime{999};
     if (thing == 9) other.host = "mx.example";
+    if (thing == 10) other.via = "192.0.2.1:25";
+    if (thing == 11) other.status = Status::held;
     State state;
     state.reset(3, {});
     state.set(0, base);
@@ -139,6 +141,7 @@ TEST_CASE("a state has ended when nobody waits for mail or for word of it") {
   CHECK_FALSE(with(Status::delivered, Status::failed, Status::delivered));
   CHECK_FALSE(with(Status::bounced, Status::bounced, Status::open));
   CHECK_FALSE(with(Status::relayed, Status::delivered, Status::delivered));
+  CHECK_FALSE(with(Status::held, Status::delivered, Status::delivered));
 }
 
 TEST_CASE("the form of version 1 is still read") {

@@ -201,7 +201,7 @@ TEST_CASE("queue: adding a message's destination again merges, and a taken one c
   CHECK(queue.take(d)->id == id(1));
 }
 
-TEST_CASE("queue: flush makes due what waits: one message, one destination, all") {
+TEST_CASE("queue: flush makes due what waits of one message, and ends its destinations' pauses") {
   Queue queue(10);
   const DestinationId a = queue.destination("a"), b = queue.destination("b");
   queue.add({id(1), a, kNow + 100s, kNever}, kNow);
@@ -212,11 +212,45 @@ TEST_CASE("queue: flush makes due what waits: one message, one destination, all"
   CHECK_FALSE(queue.flush(id(9), kNow));
   CHECK(take_all(queue, a) == std::vector<std::uint64_t>{1});
   CHECK(take_all(queue, b) == std::vector<std::uint64_t>{1});
-  queue.flush(a, kNow);
-  CHECK(take_all(queue, a) == std::vector<std::uint64_t>{2});
   queue.pause(b, kNow + 500s, 3, "x");
-  queue.flush_all(kNow);
+  CHECK(queue.flush(id(3), kNow));
   CHECK(take_all(queue, b) == std::vector<std::uint64_t>{3});
+  CHECK(take_all(queue, a).empty());
+  queue.pause(b, kNow + 500s, 3, "x");
+  queue.end_pause(b);
+  CHECK(queue.at(b).paused_until == WallTime{});
+}
+
+TEST_CASE("queue: a scan in pieces shows each entry once, with its place") {
+  Queue queue(1000);
+  const DestinationId a = queue.destination("a"), b = queue.destination("b");
+  for (std::uint64_t i = 1; i <= 100; ++i) queue.add({id(i), i % 2 == 0 ? a : b, kNow + 10s, kNever}, kNow);
+  for (std::uint64_t i = 101; i <= 110; ++i) queue.add({id(i), a, kNow, kNever}, kNow);
+  CHECK(queue.take(a));
+  std::map<SpoolId, queue::Standing> seen;
+  std::size_t pieces = 0, at = 0;
+  do {
+    at = queue.scan(at, 7, [&](const queue::Standing& one) { CHECK(seen.try_emplace(one.id, one).second); });
+    ++pieces;
+  } while (at != 0);
+  CHECK(seen.size() == 110);
+  CHECK(pieces == 16);
+  using Place = queue::Standing::Place;
+  CHECK(seen[id(1)].place == Place::waiting);
+  CHECK(seen[id(1)].destination == b);
+  CHECK(seen[id(1)].due == kNow + 10s);
+  CHECK(seen[id(101)].place == Place::taken);
+  CHECK(seen[id(102)].place == Place::ready);
+}
+
+TEST_CASE("queue: the rate of a destination is that of the last minute, and ends when nothing is delivered") {
+  Queue queue(10);
+  const DestinationId d = queue.destination("a");
+  const WallTime minute{kNow.milliseconds / 60'000 * 60'000};
+  for (int i = 0; i < 600; ++i) queue.note_delivered(d, minute + 1s);
+  CHECK(queue.at(d, minute + 59s).rate == doctest::Approx(10.0));
+  CHECK(queue.at(d, minute + 90s).rate == doctest::Approx(5.0));
+  CHECK(queue.at(d, minute + 120s).rate == doctest::Approx(0.0));
 }
 
 TEST_CASE("queue: remove forgets what is not taken and says so when something is") {

@@ -128,7 +128,7 @@ TEST_CASE("a message whose content fails its checksum is known, refused, and can
   CHECK_FALSE(full.scene.load(full.ids[3]).has_value());
   CHECK(full.scene.load(full.ids[3]).error().code == EBADMSG);
   bool listed = false;
-  full.scene.spool->for_each([&](SpoolId id, bool) { listed |= id == full.ids[3]; });
+  full.scene.spool->scan(0, 1000, [&](const Listed& one) { listed |= one.id == full.ids[3] && one.damaged; });
   CHECK(listed);
   CHECK(full.scene.spool->discard(full.ids[3]));
   full.scene.run_until([&] { return full.scene.spool->idle(); });

@@ -66,7 +66,7 @@ Result<void> Scene::try_open() {
   recovery = {};
   auto opened = Spool::open(
       world.ring(), options,
-      [this](SpoolId id, const message::Envelope& envelope, const message::State& state) {
+      [this](SpoolId id, const message::Envelope& envelope, const message::State& state, Note&) {
         Found& one = found[id];
         one.from = envelope.reverse_path();
         for (std::size_t i = 0; i < envelope.recipient_count(); ++i)

@@ -64,6 +64,8 @@ View word_of(message::Status status) {
       return "bounced";
     case message::Status::relayed:
       return "relayed";
+    case message::Status::held:
+      return "held";
   }
   return "unknown";
 }

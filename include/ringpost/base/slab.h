@@ -107,8 +107,15 @@ class Slab {
   // Calls visit(T&) for each object alive. `visit` may release the object it is given, and no other.
   template <class Visit>
   void for_each(Visit&& visit) {
-    for (std::uint32_t i = 0; i < touched_; ++i)
+    scan(0, touched_, visit);
+  }
+  // The same for `count` slots from `from` on; gives the next slot, 0 at the end.
+  template <class Visit>
+  std::uint32_t scan(std::uint32_t from, std::uint32_t count, Visit&& visit) {
+    const std::uint32_t end = count < touched_ - std::min(from, touched_) ? from + count : touched_;
+    for (std::uint32_t i = from; i < end; ++i)
       if (life(i).used) visit(at(i));
+    return end < touched_ ? end : 0;
   }
 
  private:
