@@ -156,6 +156,9 @@ struct Limits {
 
 struct Control {
   std::string socket = "/run/ringpost/control";
+  SocketAddress http;       // not known(): none
+  std::string http_socket;  // empty: none
+  std::string tokens;       // file of who may use HTTP; empty: none
 };
 
 struct Metrics {

@@ -186,6 +186,8 @@ class HttpServer {
   ~HttpServer();  // stop()s
   // Binds and begins to serve; gives the address bound. The error names it.
   Result<SocketAddress> listen(const SocketAddress&);
+  // The same on a UNIX socket at `path`, mode 0660; a stale one that nobody answers on is replaced.
+  Result<void> listen_local(const std::string& path);
   // Ends every exchange and thread.
   void stop();
   // The exchange of that number; null when its client is gone or the server has stopped.
@@ -194,6 +196,33 @@ class HttpServer {
  private:
   struct Parts;
   std::unique_ptr<Parts> parts_;
+};
+
+// The commands over HTTP (docs/control.md): GET or POST /v1/<command>, answered with lines of JSON. Who may do what is
+// said by tokens in a file of the relay's own, which is read anew for each request: what stands there now counts.
+//
+// Thread: core 0's.
+class HttpApi {
+ public:
+  // `tokens_path` empty: every exchange is an admin's; only for a socket whose file mode says who may come.
+  HttpApi(ring::Ring&, std::string tokens_path, Host&);
+  ~HttpApi();  // idle() first
+  // Whether the token file is one; the error says what is wrong with it, and no secret. Blocks: before the loop.
+  [[nodiscard]] Result<void> check() const;
+  // Answers it, now or later. Null: nothing to do.
+  void serve(std::shared_ptr<HttpExchange>);
+  void close() { closing_ = true; }  // what comes from now on is refused
+  [[nodiscard]] bool idle() const { return waiting_.empty(); }
+
+ private:
+  struct Waiting;
+  void decide(Waiting&);
+
+  ring::Ring& ring_;
+  std::string tokens_path_;
+  Host& host_;
+  std::vector<std::unique_ptr<Waiting>> waiting_;  // for their tokens to be looked up
+  bool closing_ = false;
 };
 
 }  // namespace ringpost::control

@@ -222,6 +222,24 @@ constexpr Key<Config> kRootKeys[] = {
       .when = When::restart,
       .form = Form::socket_path},
      [](Config& c) -> auto& { return c.control.socket; }},
+    {{.path = "control.http",
+      .text = "Where the operator's commands are served over HTTP: an address of loopback and a port. Empty: nowhere. "
+              "It needs control.tokens.",
+      .when = When::restart,
+      .needs_port = true},
+     [](Config& c) -> auto& { return c.control.http; }},
+    {{.path = "control.http_socket",
+      .text = "Unix socket where the same is served over HTTP, mode 0660. Without control.tokens who may open it may "
+              "command. Empty: none.",
+      .when = When::restart,
+      .form = Form::socket_path},
+     [](Config& c) -> auto& { return c.control.http_socket; }},
+    {{.path = "control.tokens",
+      .text = "File of the tokens that HTTP is used with, each in a line: its role (admin or read-only), a name, and "
+              "the token itself. Nobody but the relay's user and group may read it. It is read anew for each request.",
+      .when = When::restart,
+      .form = Form::path},
+     [](Config& c) -> auto& { return c.control.tokens; }},
     {{.path = "metrics.address",
       .text = "Where /metrics (Prometheus text) and /healthz are served over HTTP; what they say is no secret but no "
               "business of strangers either. Empty: nowhere.",

@@ -106,6 +106,7 @@ class Reading {
 
   void fill_in();
   void check_whole();
+  void check_control();
   void check_listeners();
   void check_routes();
   void note_keys_without_effect();
@@ -296,6 +297,7 @@ void Reading::check_whole() {
                         std::to_string(config.tls.key.size()),
                     "expected one key for each certificate");
   }
+  check_control();
   if (!config.hostname.contains('.') && delivers_elsewhere(config)) {
     report_.note(spot_of("hostname"), "hostname", "is \"" + config.hostname + "\", which is no full name",
                  "other servers refuse such an EHLO: set hostname to the name of this machine on the Internet");
@@ -309,6 +311,18 @@ void Reading::check_whole() {
                  "mail exchangers cannot be looked up: mail waits until there is one");
   }
   note_keys_without_effect();
+}
+
+// Whoever may command may drop mail.
+void Reading::check_control() {
+  const Control& control = loaded_.config.control;
+  if (!control.http.known()) return;
+  if (!control.http.is_loopback())
+    report_.problem(spot_of("control.http"), "control.http", "is not on loopback",
+                    "expected an address like 127.0.0.1:9026; for others, a proxy with TLS in front of it");
+  if (control.tokens.empty())
+    report_.problem(spot_of("control.http"), "control.http", "is open to every user of this machine",
+                    "expected control.tokens beside it, or control.http_socket instead");
 }
 
 void Reading::check_listeners() {

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -16,12 +17,17 @@
 #include <vector>
 
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "ringpost/control.h"
 
 namespace ringpost::control {
 namespace {
 
+constexpr int kUnauthorized = 401;
+constexpr int kMethodNotAllowed = 405;
 constexpr int kUnavailable = 503;
 constexpr std::size_t kRequestsOnConnection = 1000;
 constexpr time_t kIdleSeconds = 1;  // a kept connection holds one of few threads, and stop() waits for it
@@ -133,6 +139,34 @@ class Threads final : public httplib::TaskQueue {
   bool ending_ = false;
 };
 
+// The library of Debian 12 knows no UNIX sockets: it is given one that listens already.
+class Library : public httplib::Server {
+ public:
+  void adopt(int listener) { svr_sock_ = listener; }
+};
+
+// A listening UNIX socket; the error names its path.
+Result<int> local_listener(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return fail(ENAMETOOLONG, "listen on " + path);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const auto* raw = reinterpret_cast<const sockaddr*>(&address);
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool stale = probe >= 0 && ::connect(probe, raw, sizeof address) != 0 && errno == ECONNREFUSED;
+  if (probe >= 0) ::close(probe);
+  if (stale) ::unlink(path.c_str());
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (listener < 0) return fail(errno, "listen on " + path);
+  constexpr mode_t kOwnerAndGroup = 0660;
+  if (::bind(listener, raw, sizeof address) == 0 && ::chmod(path.c_str(), kOwnerAndGroup) == 0 &&
+      ::listen(listener, static_cast<int>(kHttpWaitingClients)) == 0)
+    return listener;
+  const int error = errno;
+  ::close(listener);
+  return fail(error, "listen on " + path);
+}
+
 HttpRequest request_of(const httplib::Request& request) {
   HttpRequest out{.method = request.method,
                   .path = request.path,
@@ -150,9 +184,11 @@ struct HttpServer::Parts {
 
   void serve(const httplib::Request& request, httplib::Response& response);
   void forget(std::uint64_t number);
+  void begin();
 
   std::function<void(std::uint64_t)> post;
-  httplib::Server server;
+  Library server;
+  std::string local_path;  // of a UNIX socket
   std::thread accepting;
   std::atomic<bool> over = false;  // the accepting thread
   std::mutex mutex;                // of what follows
@@ -198,11 +234,24 @@ Result<SocketAddress> HttpServer::listen(const SocketAddress& address) {
   else if (!p.server.bind_to_port(name, address.port))
     bound.port = 0;
   if (bound.port == 0) return fail(errno == 0 ? EADDRNOTAVAIL : errno, "listen on " + address.text());
-  p.accepting = std::thread([&p] {
-    p.server.listen_after_bind();
-    p.over = true;
-  });
+  p.begin();
   return bound;
+}
+
+Result<void> HttpServer::listen_local(const std::string& path) {
+  const auto listener = local_listener(path);
+  if (!listener) return std::unexpected(listener.error());
+  parts_->server.adopt(*listener);
+  parts_->local_path = path;
+  parts_->begin();
+  return {};
+}
+
+void HttpServer::Parts::begin() {
+  accepting = std::thread([this] {
+    server.listen_after_bind();
+    over = true;
+  });
 }
 
 void HttpServer::stop() {
@@ -217,6 +266,7 @@ void HttpServer::stop() {
   while (!p.server.is_running() && !p.over) std::this_thread::yield();  // stop() is lost on one that has not begun
   p.server.stop();
   p.accepting.join();
+  if (!p.local_path.empty()) ::unlink(p.local_path.c_str());
 }
 
 std::shared_ptr<HttpExchange> HttpServer::take(std::uint64_t number) {
@@ -248,6 +298,10 @@ void HttpServer::Parts::serve(const httplib::Request& request, httplib::Response
     exchange->leave();
     forget(number);
     response.status = first.late ? kUnavailable : exchange->status();
+    // RFC 9110 15.5.2, 15.5.6: which scheme, which methods.
+    if (response.status == kUnauthorized) response.set_header("WWW-Authenticate", "Bearer");
+    if (response.status == kMethodNotAllowed)
+      response.set_header("Allow", request.method == "GET" ? "POST" : "GET, POST");
     if (first.late)
       response.set_content("core 0 does not answer\n", "text/plain");
     else

@@ -66,6 +66,7 @@ struct Core::Parts {
   Operate operate;
   Gather gather;
   std::unique_ptr<control::Server> control;  // core 0's
+  std::unique_ptr<control::HttpApi> api;     // likewise
   spool::Recovery recovery;
   std::optional<Error> failure;
   bool ending = false;
@@ -87,6 +88,10 @@ Result<void> Core::Parts::start() {
     if (auto listening = control->listen(); !listening) return listening;
   }
   if (rooms.ring.core() == CoreId{0}) rooms.events.tidy();
+  if (rooms.ring.core() == CoreId{0}) {
+    api = std::make_unique<control::HttpApi>(rooms.ring, rooms.config->control.tokens, operate);
+    if (auto checked = api->check(); !checked) return checked;
+  }
   dispatch.wake();
   return {};
 }
@@ -126,6 +131,8 @@ void Core::Parts::take_mail(const ring::Mail& mail) {
       return operate.answer(*static_cast<Query*>(mail.pointer));
     case Post::query_done:
       return operate.part_done(*static_cast<Query*>(mail.pointer), mail.from);
+    case Post::command:
+      return api->serve(static_cast<control::HttpServer*>(mail.pointer)->take(mail.words[0]));
     case Post::http:
       return gather.execute(static_cast<control::HttpServer*>(mail.pointer)->take(mail.words[0]));
     case Post::gather:
@@ -182,6 +189,7 @@ void Core::Parts::drain() {
   abort_at = rooms.ring.now() + rooms.config->drain;
   tell_process(report::EventType::stop, "draining, at most " + config::duration_text(rooms.config->drain));
   if (control) control->close();
+  if (api) api->close();
   rooms.events.hurry();
   gather.end();
   operate.stop();
@@ -215,7 +223,7 @@ bool Core::Parts::at_rest() const {
   const bool disk_done = failure || rooms.spool->idle();
   return rooms.receiver->idle() && rooms.deliverer->idle() && rooms.lookups.idle() && dispatch.idle() &&
          bounce.idle() && intake.idle() && operate.idle() && gather.idle() && rooms.suspensions.idle() && disk_done &&
-         (!control || control->idle());
+         (!control || control->idle()) && (!api || api->idle());
 }
 
 void Core::Parts::look_for_end() {

@@ -15,6 +15,7 @@ enum class Post : std::uint32_t {
   reload,      // pointer: a std::shared_ptr<const config::Config>, the receiver's to delete
   drain,
   http,      // to core 0: words[0] is the number of an exchange of the control::HttpServer at `pointer`
+  command,   // to core 0: the same, for the operator's commands
   gather,    // pointer: a Gathering to fill in this core's part of
   gathered,  // pointer: the same Gathering, back on core 0
   question,  // words[0]: a question on the Board for this core's resolver

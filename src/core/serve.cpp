@@ -73,6 +73,8 @@ class Process {
   void end();
   void reload();
   Result<void> serve_metrics();
+  Result<void> serve_commands();
+  [[nodiscard]] std::unique_ptr<control::HttpServer> http_server(Post kind);
   void to_all(const std::function<ring::Mail()>& make);
 
   std::shared_ptr<const config::Config> config_;
@@ -83,7 +85,8 @@ class Process {
   std::shared_ptr<receive::Census> census_ = std::make_shared<receive::Census>();
   std::shared_ptr<report::EventFile> events_ =
       std::make_shared<report::EventFile>(ring::kernel_files(), config_->events);
-  std::unique_ptr<control::HttpServer> metrics_;  // posts to fleet_
+  std::unique_ptr<control::HttpServer> metrics_;                // posts to fleet_
+  std::vector<std::unique_ptr<control::HttpServer>> commands_;  // likewise
   std::shared_ptr<Board> board_ = make_board();
   std::barrier<> started_;
   std::atomic<bool> start_failed_ = false;
@@ -159,6 +162,7 @@ int Process::run() {
   events_->on_trouble([](const std::string& line) { say("ringpost: " + line); });
   if (auto serving = serve_metrics(); !serving)
     return say("ringpost: metrics.address: " + serving.error().message()), 1;
+  if (auto serving = serve_commands(); !serving) return say("ringpost: control: " + serving.error().message()), 1;
   running_ = cores_;
   std::vector<std::jthread> threads;
   threads.reserve(cores_);
@@ -168,6 +172,7 @@ int Process::run() {
   const int code = wait();
   threads.clear();
   metrics_.reset();
+  commands_.clear();
   ring::kernel_files().close(*locked);
   return code;
 }
@@ -193,15 +198,34 @@ bool Process::take_given_sockets() {
 // Threads of its own take connections at once; what is asked waits for core 0's loop.
 Result<void> Process::serve_metrics() {
   if (!config_->metrics.address.known()) return {};
-  metrics_ = std::make_unique<control::HttpServer>([this](std::uint64_t number) {
-    ring::Mail asked = mail_of(Post::http, {}, metrics_.get());
-    asked.words[0] = number;
-    fleet_.mail_to({0}, asked);
-  });
+  metrics_ = http_server(Post::http);
   auto bound = metrics_->listen(config_->metrics.address);
   if (!bound) return std::unexpected(bound.error());
   say(fmt::format("metrics on http://{}/metrics", bound->text()));
   return {};
+}
+
+// What is asked of it waits for core 0, by its number.
+std::unique_ptr<control::HttpServer> Process::http_server(Post kind) {
+  auto itself = std::make_shared<control::HttpServer*>(nullptr);
+  auto made = std::make_unique<control::HttpServer>([this, kind, itself](std::uint64_t number) {
+    ring::Mail asked = mail_of(kind, {}, *itself);
+    asked.words[0] = number;
+    fleet_.mail_to({0}, asked);
+  });
+  *itself = made.get();
+  return made;
+}
+
+Result<void> Process::serve_commands() {
+  const config::Control& control = config_->control;
+  if (control.http.known()) {
+    const auto bound = commands_.emplace_back(http_server(Post::command))->listen(control.http);
+    if (!bound) return std::unexpected(bound.error());
+    say(fmt::format("commands on http://{}/v1/", bound->text()));
+  }
+  if (control.http_socket.empty()) return {};
+  return commands_.emplace_back(http_server(Post::command))->listen_local(control.http_socket);
 }
 
 void Process::core_thread(CoreId id) {
