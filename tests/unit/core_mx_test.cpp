@@ -52,7 +52,7 @@ TEST_CASE("a domain that the name servers do not tell about waits, one message b
 }
 
 TEST_CASE("a domain that does not exist fails all its mail, also that which comes while the answer holds") {
-  MxScene scene("test 60 SOA 60");
+  MxScene scene("test 60 SOA 60\nsender.test !servfail");  // what tells the sender waits
   scene.start();
   for (int i = 0; i < 150; ++i) REQUIRE(scene.send({"a@gone.test"}));
   CHECK(scene.run_until([&] { return scene.counts().failed == 150; }));
