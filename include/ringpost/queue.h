@@ -29,7 +29,7 @@ struct Entry {
   SpoolId id;
   DestinationId destination;
   WallTime due;
-  WallTime expires;  // to be looked at then, also while its destination is paused: it is late, or its time is over
+  WallTime expires;      // to be looked at then, also while its destination is paused: it is late, or its time is over
   bool flushed = false;  // by an operator: those of its recipients that are due later go too
 };
 

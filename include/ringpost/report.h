@@ -77,7 +77,7 @@ struct Event {
   Duration queued{-1};  // since acceptance; negative: none
   WallTime until{};     // a destination's pause; zero: none
   SpoolId report{};     // bounce: the DSN's own id
-  View by{};                     // command: who gave it
+  View by{};            // command: who gave it
 };
 
 // Writes one JSON object in a line, appended to a string: the writer behind events and the control socket's answers.
@@ -275,6 +275,16 @@ enum class Metric : std::uint8_t {
   waiting_failing,
   waiting_paused,
   oldest_due,
+  destinations_known,
+  dns_lookups,
+  dns_cached,
+  dns_joined,
+  dns_sent,
+  dns_timeouts,
+  dns_failures,
+  dns_ignored,
+  dns_entries,
+  dns_octets,
   spool_commits,
   spool_batches,
   spool_log_octets,

@@ -60,7 +60,11 @@ class HttpReply : public Reply {
   // wrong.
   void error(Fault fault, View text) override { end(status_of(fault), error_line(fault, text)); }
   [[nodiscard]] bool abandoned() const override { return exchange_->abandoned(); }
-  [[nodiscard]] bool full() const override { return exchange_->full(); }
+  [[nodiscard]] bool full() const override {
+    const bool full = exchange_->full();
+    was_full_ |= full;
+    return full;
+  }
   void on_moved(void* owner, void (*moved)(void* owner)) override {
     owner_ = owner;
     moved_ = moved;
@@ -81,7 +85,9 @@ class HttpReply : public Reply {
   }
   void look() {
     ring_.arm(look_, kLook);
-    if (exchange_->abandoned() || std::exchange(was_full_, exchange_->full())) moved_(owner_);
+    if (!exchange_->abandoned() && (!was_full_ || exchange_->full())) return;
+    was_full_ = false;
+    moved_(owner_);
   }
 
   ring::Ring& ring_;
@@ -90,7 +96,7 @@ class HttpReply : public Reply {
   void* owner_ = nullptr;
   void (*moved_)(void*) = nullptr;
   bool begun_ = false;
-  bool was_full_ = false;
+  mutable bool was_full_ = false;  // and whoever saw it is to be told when it is no more
 };
 
 // The request that an exchange makes, or what is wrong with it.

@@ -1,5 +1,6 @@
 #include "core/gather.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,11 +37,18 @@ View words_of(spool::Refusal refusal) {
   return "unknown";
 }
 
-// /proc/self/statm: pages, resident pages, …; 0 where it cannot be read. procfs does not wait for a disk.
+// The most that was resident, for a process that may not read /proc.
+std::uint64_t most_resident_octets() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+// /proc/self/statm: pages, resident pages, … procfs does not wait for a disk.
 std::uint64_t resident_octets() {
   ring::Files& files = ring::kernel_files();
   const auto opened = files.open("/proc/self/statm", ring::Files::Open::read);
-  if (!opened) return 0;
+  if (!opened) return most_resident_octets();
   std::array<char, 128> text{};
   const auto octets = files.read(*opened, Room{text}, 0);
   files.close(*opened);
@@ -49,6 +57,45 @@ std::uint64_t resident_octets() {
   std::uint64_t pages = 0;
   if (blank != View::npos) std::from_chars(words.data() + blank + 1, words.data() + words.size(), pages);
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+void measure_dns(report::Metrics& m, const dns::Statistics& dns) {
+  m.set(Metric::dns_lookups, dns.lookups);
+  m.set(Metric::dns_cached, dns.cached);
+  m.set(Metric::dns_joined, dns.joined);
+  m.set(Metric::dns_sent, dns.sent);
+  m.set(Metric::dns_timeouts, dns.timeouts);
+  m.set(Metric::dns_failures, dns.failures);
+  m.set(Metric::dns_ignored, dns.ignored);
+  m.set(Metric::dns_entries, dns.entries);
+  m.set(Metric::dns_octets, dns.octets);
+}
+
+void measure_spool(report::Metrics& m, const spool::Statistics& spool) {
+  m.set(Metric::spool_commits, spool.commits);
+  m.set(Metric::spool_batches, spool.batches);
+  m.set(Metric::spool_log_octets, spool.octets_written);
+  m.set(Metric::spool_large_octets, spool.large_octets_written);
+  m.set(Metric::spool_segments, spool.segments);
+  m.set(Metric::spool_recycled, spool.segments_recycled);
+  m.set(Metric::spool_index_octets, spool.index_octets);
+  m.set(Metric::spool_damaged, spool.damaged_messages);
+  m.set(Metric::chunks_used, spool.chunks_total - spool.chunks_free);
+  m.set(Metric::chunks_total, spool.chunks_total);
+  m.set(Measure::batch_time, spool.batch_time);
+  m.set(Measure::batch_octets, spool.batch_octets);
+  m.set(Measure::batch_messages, spool.batch_messages);
+}
+
+void measure_ring(report::Metrics& m, const ring::Statistics& ring) {
+  m.set(Metric::ring_turns, ring.turns);
+  m.set(Metric::ring_completions, ring.completions);
+  m.set(Metric::ring_submissions, ring.submissions);
+  m.set(Metric::ring_operations, ring.operations);
+  m.set(Metric::ring_buffers, ring.receive_buffers);
+  m.set(Metric::ring_parked, ring.receives_parked);
+  m.set(Metric::ring_exhausted, ring.buffers_exhausted);
+  m.set(Metric::ring_overflows, ring.completion_overflows);
 }
 
 }  // namespace
@@ -191,32 +238,17 @@ void Gather::measure(report::Metrics& m) const {
   m.set(Metric::queue_entries, rooms_.queue->entries());
   m.set(Metric::messages_failed, counts.kept_failed);
 
-  const spool::Statistics& spool = rooms_.spool->statistics();
-  m.set(Metric::spool_commits, spool.commits);
-  m.set(Metric::spool_batches, spool.batches);
-  m.set(Metric::spool_log_octets, spool.octets_written);
-  m.set(Metric::spool_large_octets, spool.large_octets_written);
-  m.set(Metric::spool_segments, spool.segments);
-  m.set(Metric::spool_recycled, spool.segments_recycled);
-  m.set(Metric::spool_index_octets, spool.index_octets);
-  m.set(Metric::spool_damaged, spool.damaged_messages);
-  m.set(Metric::chunks_used, spool.chunks_total - spool.chunks_free);
-  m.set(Metric::chunks_total, spool.chunks_total);
+  m.set(Metric::destinations_known, counts.destinations);
+
+  measure_dns(m, rooms_.lookups.resolver().statistics());
+  measure_spool(m, rooms_.spool->statistics());
+  measure_ring(m, rooms_.ring.statistics());
+
   const spool::Refusal refusal = rooms_.spool->refusal();
   m.set(Metric::refusing_disk, refusal == spool::Refusal::disk_full ? 1 : 0);
   m.set(Metric::refusing_memory, refusal == spool::Refusal::memory_full ? 1 : 0);
   m.set(Metric::refusing_queue, refusal == spool::Refusal::queue_full ? 1 : 0);
   m.set(Metric::refusing_stopped, refusal == spool::Refusal::stopped ? 1 : 0);
-
-  const ring::Statistics& ring = rooms_.ring.statistics();
-  m.set(Metric::ring_turns, ring.turns);
-  m.set(Metric::ring_completions, ring.completions);
-  m.set(Metric::ring_submissions, ring.submissions);
-  m.set(Metric::ring_operations, ring.operations);
-  m.set(Metric::ring_buffers, ring.receive_buffers);
-  m.set(Metric::ring_parked, ring.receives_parked);
-  m.set(Metric::ring_exhausted, ring.buffers_exhausted);
-  m.set(Metric::ring_overflows, ring.completion_overflows);
 
   m.set(Metric::events_written, rooms_.events.statistics().written);
   m.set(Metric::events_dropped, rooms_.events.statistics().dropped);
@@ -227,9 +259,6 @@ void Gather::measure(report::Metrics& m) const {
   m.set(Measure::greeting_time, out.greeting_time);
   m.set(Measure::envelope_time, out.envelope_time);
   m.set(Measure::content_time, out.content_time);
-  m.set(Measure::batch_time, spool.batch_time);
-  m.set(Measure::batch_octets, spool.batch_octets);
-  m.set(Measure::batch_messages, spool.batch_messages);
 }
 
 }  // namespace ringpost::core

@@ -289,6 +289,12 @@ void Operate::stop() {
     work.part().broken_off = true;
     finished(work);
   }
+  // A reader may read for ever; what a command has changed is still told when all parts are back.
+  for (auto at = queries_.begin(); at != queries_.end();) {
+    Asked& query = **at++;
+    if (query.over || control::facts_of(query.request.command).changes) continue;
+    end(query, [](control::Reply& reply) { reply.error(Fault::unavailable, "the relay is ending"); });
+    advance(query);
   }
 }
 

@@ -31,8 +31,8 @@ class Settle {
   void expire(spool::Message&, std::span<const std::uint32_t> recipients, View site);
   // The message waits for a destination that nobody reaches: its sender is told, if it is time to.
   void late(spool::Message&, std::span<const std::uint32_t> recipients, View site);
-  // An operator removes these recipients, none of which is over; nobody is told. What an attempt under way finds for them
-  // later is ignored.
+  // An operator removes these recipients, none of which is over; nobody is told. What an attempt under way finds for
+  // them later is ignored.
   void remove(spool::Message&, std::span<const std::uint32_t> recipients);
   // An operator holds these open recipients, or releases these held ones, which are due now. What an attempt under way
   // finds for a held one is kept.

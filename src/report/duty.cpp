@@ -62,6 +62,7 @@ std::optional<DsnAction> owed(const Envelope& envelope, const Recipient& recipie
     case Status::delivered:
     case Status::removed:
     case Status::bounced:
+    case Status::held:  // the operator who holds it knows that it is late
       break;
   }
   return std::nullopt;

@@ -164,10 +164,6 @@ void EventLog::Parts::on_tidied(const ring::Completion&) {
 }
 
 bool EventLog::has_room() const {
-  return !parts_->file.open() || parts_->collecting.size() + kEventLine <= kEventBuffer;
-}
-
-bool EventLog::has_room() const {
   return !parts_->file->wanted() || parts_->collecting.size() + kEventLine <= kEventBuffer;
 }
 

@@ -74,6 +74,24 @@ constexpr MetricFacts kQueue[] = {
     {Metric::oldest_due, "ringpost_oldest_due_seconds", "", gauge, milliseconds,
      "For how long the oldest entry has been due at a destination that is not paused: grows where mail comes in faster "
      "than it goes out."},
+    {Metric::destinations_known, "ringpost_destinations_known", "", gauge, number,
+     "Destinations that are remembered, with mail or without, on each core by itself."},
+};
+
+constexpr MetricFacts kDns[] = {
+    {Metric::dns_lookups, "ringpost_dns_lookups_total", "", counter, number, "Names that were looked up."},
+    {Metric::dns_cached, "ringpost_dns_cached_total", "", counter, number, "Lookups answered from the cache."},
+    {Metric::dns_joined, "ringpost_dns_joined_total", "", counter, number,
+     "Lookups that joined a question already on its way."},
+    {Metric::dns_sent, "ringpost_dns_questions_total", "", counter, number,
+     "Questions sent to name servers, each try."},
+    {Metric::dns_timeouts, "ringpost_dns_timeouts_total", "", counter, number, "Tries without an answer."},
+    {Metric::dns_failures, "ringpost_dns_failures_total", "", counter, number,
+     "Questions that no server could answer for now: mail that waits for them is deferred."},
+    {Metric::dns_ignored, "ringpost_dns_ignored_total", "", counter, number,
+     "Datagrams dropped for a wrong id or question: somebody may be forging answers."},
+    {Metric::dns_entries, "ringpost_dns_cache_entries", "", gauge, number, "Answers in the cache."},
+    {Metric::dns_octets, "ringpost_dns_cache_bytes", "", gauge, octets, "Their memory (dns.cache)."},
 };
 
 constexpr MetricFacts kSpool[] = {
@@ -135,14 +153,14 @@ constexpr MetricFacts kTelling[] = {
 constexpr MetricFacts kProcess[] = {
     {Metric::cores, "ringpost_cores", "", gauge, number, "Cores that carry mail."},
     {Metric::memory_resident, "ringpost_memory_resident_bytes", "", gauge, octets,
-     "Memory of the process that is resident."},
+     "Memory of the process that is resident; the most there was, where /proc may not be read."},
     {Metric::memory_limit, "ringpost_memory_limit_bytes", "", gauge, octets, "limits.memory: the planned ceiling."},
     {Metric::started, "ringpost_start_time_seconds", "", gauge, milliseconds, "When the process started, Unix time."},
 };
 
 constexpr MetricSection kSections[] = {
-    {"Taking mail", kReception}, {"Handing mail on", kDelivery}, {"The queue", kQueue},     {"The spool", kSpool},
-    {"Pressure", kPressure},     {"Events", kTelling},           {"The process", kProcess},
+    {"Taking mail", kReception}, {"Handing mail on", kDelivery}, {"The queue", kQueue}, {"DNS", kDns},
+    {"The spool", kSpool},       {"Pressure", kPressure},        {"Events", kTelling},  {"The process", kProcess},
 };
 
 consteval std::size_t rows() {

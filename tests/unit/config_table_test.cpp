@@ -37,7 +37,7 @@ const std::map<std::string, Samples> kSamples{
     {"text", {"\"Hello\"", {"5", "[\"a\"]", "\"\\u0007\"", "\"\\r\\n\"", "\"" + std::string(201, 'a') + "\""}}},
     {"mail address", {"\"pm@example.org\"", {"5", "[\"a@b\"]", "\"a\"", "\"a b@c\"", "\"a@b\\r\\n\""}}},
     {"address",
-     {"\"192.0.2.7:2599\"", {"25", "\":25\"", "\"127.0.0.1\"", "\"localhost:25\"", "\"::1:25\"", "[\"127.0.0.1:1\"]"}}},
+     {"\"127.0.0.7:2599\"", {"25", "\":25\"", "\"127.0.0.1\"", "\"localhost:25\"", "\"::1:25\"", "[\"127.0.0.1:1\"]"}}},
     {"address or list of addresses",
      {"[\"192.0.2.7:2599\", \"[::1]:2600\"]", {"5", "[\"a\"]", "[\"\"]", "[[\"127.0.0.1:1\"]]"}}},
     {"address or name, or list of them",
@@ -99,9 +99,10 @@ File file_with(const KeyFacts& key, const std::string& value) {
     const std::string host = key.name == "host" ? "" : "host = \"192.0.2.1:25\"\n";
     return {listener + "[[route]]\n" + set + domain + host, "route[1]." + key.name, 4};
   }
-  // A certificate and its key cannot stand alone.
+  // These cannot stand alone.
   std::string companion;
   if (key.name == "tls.certificate") companion = "tls.key = " + value + "\n";
+  if (key.name == "control.http") companion = "control.tokens = \"/some/file\"\n";
   if (key.name == "tls.key") companion = "tls.certificate = " + value + "\n";
   return {set + companion + listener, key.name, 1};
 }

@@ -257,7 +257,7 @@ TEST_CASE("recovery tells what was failed and told to nobody, as a spool of the 
     spool::Recovery recovery;
     SpoolId id;
     auto opened = spool::Spool::open(
-        scene.world.ring(), options, [&](SpoolId found, const auto&, const auto&) { id = found; }, recovery);
+        scene.world.ring(), options, [&](SpoolId found, const auto&, const auto&, auto&) { id = found; }, recovery);
     REQUIRE(opened);
     spool::Message* message = nullptr;
     spool::Load load(&message, [](void* found, Result<spool::Message*> result) {
