@@ -11,7 +11,7 @@ namespace ringpost::core {
 Confines confines_of(const config::Config& config, const std::string& config_file) {
   Confines confines;
   confines.let_write(config.spool.directory);
-  for (const std::string& file : {config.events.file, config.control.socket})
+  for (const std::string& file : {config.events.file, config.control.socket, config.control.http_socket})
     if (!file.empty()) confines.let_write(directory_of(file));
   confines.let_read_beside(config_file);
   if (!config_file.empty()) confines.let_read(directory_of(config_file) + "/conf.d");
@@ -21,7 +21,8 @@ Confines confines_of(const config::Config& config, const std::string& config_fil
   confines.let_read("/usr/share/zoneinfo");
   for (const auto& files : {config.tls.certificate, config.tls.key})
     for (const std::string& file : files) confines.let_read_beside(file);
-  confines.let_read_beside(config.auth.users);
+  for (const std::string& file : {config.auth.users, config.control.tokens})
+    if (!file.empty()) confines.let_read_beside(file);
   return confines;
 }
 
