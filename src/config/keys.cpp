@@ -99,7 +99,9 @@ constexpr Key<Config> kRootKeys[] = {
               "takes 1K to 2K. 0: a thirty-second part of limits.memory.",
       .bounds = {0, 64 * kGibi}},
      [](Config& c) -> auto& { return c.dns.cache; }},
-    {{.path = "deliver.port", .text = "The port of a destination whose route names none.", .bounds = {1, 65535}},
+    {{.path = "deliver.port",
+      .text = "The port of mail exchangers, and of a route's host that names none.",
+      .bounds = {1, 65535}},
      [](Config& c) -> auto& { return c.deliver.port; }},
     {{.path = "deliver.connections",
       .text = "Connections to one destination at once, all cores together. A route may say otherwise.",
@@ -303,9 +305,9 @@ constexpr Key<Config> kRootKeys[] = {
     {{.path = "hardening.landlock",
       .text =
           "Restrict the process to its own directories (Landlock, Linux 5.13): it writes to those of the spool, the "
-          "events and the control socket, reads besides them its configuration's, /etc and the time zones, and "
-          "executes nothing. Turn it off where what it needs lies elsewhere than at start, such as an event "
-          "directory that is mounted later.",
+          "events and the control sockets, reads besides them those of its configuration and control.tokens, /etc and "
+          "the time zones, and executes nothing. Turn it off where what it needs lies elsewhere than at start, such as "
+          "an event directory that is mounted later.",
       .when = When::restart},
      [](Config& c) -> auto& { return c.hardening.landlock; }},
     {{.path = "hardening.io_uring",

@@ -12,8 +12,8 @@ constexpr View kHead =
 # Configuration
 
 Ringpost reads a TOML file: `ringpost serve --config FILE`. Every key is below, with its default; a file needs only a
-`[[listener]]`, a `[[route]]` and the keys that differ. Without `--config` an embedded configuration serves this machine
-alone: `ringpost default-config` prints it, to begin a file with.
+`[[listener]]` and the keys that differ. Without `--config` an embedded configuration serves this machine alone and has
+one route for all mail: `ringpost default-config` prints it, to begin a file with.
 
 When the directory `conf.d` stands beside FILE, its files named `*.toml` are read as well, in the order of their names'
 octets (`10-listeners.toml` before `20-routes.toml`). They are one configuration: a key counts where it stands last, and
