@@ -1,6 +1,5 @@
-// The operator's way in: the admin socket (and HTTP, http.h's part of this face below) takes requests and streams
-// answers. This room knows the protocol and who may ask for what; what a command does is core's, which binds it by
-// Host.
+// The operator's way in: the admin socket, and HTTP (the second half of this face), take requests and stream answers.
+// This room knows the protocol and who may ask for what; what a command does is core's, which binds it by Host.
 //
 // Protocol (docs/control.md): the client sends one JSON object in a line, {"command": "...", "id": …, …}; the server
 // answers with any number of JSON objects, a line each, and last {"done":true} or {"error":"…","kind":"…"}; then the

@@ -1,6 +1,7 @@
-// The one place where rooms are tied together. One Core per CPU owns one of each: spool, queue, receiver, deliverer,
-// pace, events. The flow is in three files: intake (draft → spool → queue), dispatch (due → route → attempt) and settle
-// (outcome → spool → report); the rest here starts, stops, reloads and answers the operator.
+// The one place where rooms are tied together. One Core per CPU owns one of each: spool, queue, resolver, receiver,
+// deliverer, pace, events. The flow is in three files: intake (draft → spool → queue), dispatch (due → route → attempt)
+// and settle (outcome → spool → report; behind it bounce tells senders); the rest here starts, stops, reloads, counts
+// and answers the operator.
 //
 // A Core runs on any ring: the kernel's in the daemon (serve), a simulated one in tests/sim.
 #pragma once

@@ -1,8 +1,7 @@
 // Where mail for a domain goes. Two steps, both pure but for the questions that the second one asks:
 //
 //   Router   domain → destination: what queue, cores, tools and events call the place, and its limits. A static one
-//   (the
-//            hosts of a [[route]]) or the domain itself, whose mail exchangers are looked up.
+//            (the hosts of a [[route]]) or the domain itself, whose mail exchangers are looked up.
 //   Finder   destination → hosts to connect to, in order, for as long as the answers hold; or why there are none.
 //
 // A reload makes a new Router; a name that the new one does not know (by_name) is a destination that no longer exists,

@@ -1,6 +1,5 @@
-// HttpApi: the commands over HTTP. Owned by core 0's Core. It reads the tokens
-// anew for each request, on a helper thread, so that a changed file counts at
-// once; then the request goes to the Host as one of the socket does, and the
+// HttpApi: the commands over HTTP. Owned by core 0's Core. It reads the tokens anew for each request, on a helper
+// thread, so that a changed file counts at once; then the request goes to the Host as one of the socket does, and the
 // answer's lines leave as they come.
 #include <algorithm>
 #include <list>
@@ -56,8 +55,7 @@ class HttpReply : public Reply {
     exchange_->write("\n");
   }
   void done(View after) override { end(kOk, done_line(after)); }
-  // Once lines have left, the status has, too: the last line says that it went
-  // wrong.
+  // Once lines have left, the status has, too: the last line says that it went wrong.
   void error(Fault fault, View text) override { end(status_of(fault), error_line(fault, text)); }
   [[nodiscard]] bool abandoned() const override { return exchange_->abandoned(); }
   [[nodiscard]] bool full() const override {

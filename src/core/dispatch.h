@@ -2,8 +2,9 @@
 // memory, gives it to connections that ask, and decides where to open one more. Outcomes go to settle; the message then
 // goes back to the queue or is done with. Owned by Core; the only room that calls Queue::take. One thread.
 //
-//   queue ── take ──> Job(loading) ── loaded ──> Job(ready) ── next() ──> Job(with a connection) ── done() ──> settle,
-//   queue
+//   queue ── take ──> Job(loading) ── loaded ──> Job(ready) ── next() ──> Job(with a connection) ── done() ──┐
+//     ^                                                                                                       v
+//     └────────────────────────────── some recipient is due again ─────────────────────────────────────── settle
 //
 // A destination that cannot be reached is paused: its entries stay ready, untouched, but for those that expire. Its
 // hosts are looked up before the first connection and when the answers do not hold any more; one that cannot take mail
@@ -38,7 +39,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
     round_again_ = true;
     rooms_.ring.defer(pump_);
   }
-  // The routes have changed: destinations are looked up anew and everything that was stopped for want of one is tried.
+  // The routes have changed: each destination finds its route and its hosts anew, and no pause holds any more.
   void rerouted();
   // A destination's name has become one of Rooms::suspensions, or is none of them any more.
   void suspended(View destination);

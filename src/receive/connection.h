@@ -55,8 +55,7 @@ class Connection {
   Counted counted = Counted::not_at_all;
 
  private:
-  // open --session ended, all answered--> lingering --the client closes, or enough--> closing --no operation left-->
-  // gone
+  // open --session ended, all answered--> lingering --the client closes, or enough--> closing --nothing left--> gone
   //   +------- broken, timed out twice, or the client has closed and got its replies ------^
   enum class State : std::uint8_t { open, lingering, closing };
 

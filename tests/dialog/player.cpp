@@ -1,11 +1,9 @@
 // The dialogue player: plays each case of the given scripts and says which do not go as written.
 //
 //   dialog FILE…                      against a session in memory: as written, octet by octet, cut at random, and
-//   (where
-//                                     nothing but octets happens) with everything that the client sends in one piece
+//                                     (where nothing but octets happens) with all that the client sends in one piece
 //   dialog --connect ADDR:PORT FILE…  against a running relay that takes mail from this machine; what needs more than
-//   octets
-//                                     is left out and counted
+//                                     octets is left out and counted
 #include <cstdio>
 
 #include <fmt/format.h>
