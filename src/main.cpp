@@ -1,5 +1,5 @@
-// The command line: `serve`, `check`, and what writes the reference page. It reads the configuration, says what is
-// wrong with it, and hands over to core. Nothing here knows mail.
+// The command line: `serve`, `check`, `reload`, and what writes the embedded configuration and the reference pages. It
+// reads the configuration, says what is wrong with it, and hands over to core. Nothing here knows mail.
 //
 // Exit codes: 0 done, 1 failed, 2 the configuration or the command line is wrong.
 #include <fmt/format.h>

@@ -169,7 +169,7 @@ def hints(options):
       {options.build}/ringpostctl --socket {state_directory()}/control status
    Hand mail to a real smarthost instead of the sink: stop this with Ctrl-C, then
       {options.build}/ringpost default-config > ringpost.toml      and in it, below [[route]]:
-          host = "192.0.2.25:25"        # your smarthost
+          host = "192.0.2.25:25"        # your smarthost; without any [[route]] mail goes by MX
       {options.build}/ringpost serve --config ringpost.toml""")
 
 

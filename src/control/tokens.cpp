@@ -26,8 +26,7 @@ bool printable(View word) {
   return std::ranges::all_of(word, [](char c) { return c > ' ' && c < 0x7F; });
 }
 
-// Whether they are the same, in a time that depends on the length of `given`
-// alone.
+// Whether they are the same, in a time that depends on the length of `given` alone.
 bool same_secret(View kept, View given) {
   unsigned differs = kept.size() == given.size() ? 0 : 1;
   for (std::size_t i = 0; i < given.size(); ++i) {

@@ -3,8 +3,8 @@
 // goes back to the queue or is done with. Owned by Core; the only room that calls Queue::take. One thread.
 //
 //   queue ── take ──> Job(loading) ── loaded ──> Job(ready) ── next() ──> Job(with a connection) ── done() ──┐
-//     ^                                                                                                       v
-//     └────────────────────────────── some recipient is due again ─────────────────────────────────────── settle
+//     ^                                                                                                      v
+//     └────────────────────────────── some recipient is due again ──────────────────────────────────── settle
 //
 // A destination that cannot be reached is paused: its entries stay ready, untouched, but for those that expire. Its
 // hosts are looked up before the first connection and when the answers do not hold any more; one that cannot take mail

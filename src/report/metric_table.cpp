@@ -57,14 +57,14 @@ constexpr MetricFacts kDelivery[] = {
 
 constexpr MetricFacts kQueue[] = {
     {Metric::queue_messages, "ringpost_queue_messages", "", gauge, number,
-     "Messages with a recipient that is still to be delivered."},
+     "Messages with a recipient that is to be delivered; not those that an operator holds."},
     {Metric::queue_entries, "ringpost_queue_entries", "", gauge, number,
      "The same by message and destination: what is attempted as one."},
     {Metric::messages_failed, "ringpost_messages_kept_failed", "", gauge, number,
      "Messages that have ended and whose senders are still to be told of it."},
     {Metric::destinations_healthy, "ringpost_destinations", "class=\"healthy\"", gauge, number,
      "Destinations with mail, by class: healthy, failing (the last attempt did not deliver), paused (nobody reaches "
-     "it). Counted on each core that has mail for one."},
+     "it, or an operator has suspended it). Counted on each core that has mail for one."},
     {Metric::destinations_failing, "ringpost_destinations", "class=\"failing\"", gauge, number, ""},
     {Metric::destinations_paused, "ringpost_destinations", "class=\"paused\"", gauge, number, ""},
     {Metric::waiting_healthy, "ringpost_waiting", "class=\"healthy\"", gauge, number,
