@@ -108,6 +108,8 @@ void Acting::act_by_id(const Sure& one) {
     return shop_.dispatch.wake();
   }
   CHECK(query_.request.command == Command::remove);
+  // Attempted since it was found: the attempt is told by the message's state.
+  if (!one.damaged && rooms.spool->resident(one.id)) return looks_.push_back(one.id);
   if (shop_.settle.discard(one.id, one.damaged)) ++part().affected;
 }
 

@@ -79,7 +79,11 @@ Walk::Then Listing::visit(spool::Message& message) {
   return add(key_of(message), summary_line(message));
 }
 
-Walk::Then Listing::visit_damaged(SpoolId id) { return add({0, id}, damaged_line(id)); }
+// At its place by what the search saw of it: a cursor at its line leads on behind it.
+Walk::Then Listing::visit_damaged(SpoolId id) {
+  const spool::Note* note = shop_.rooms.spool->note(id);
+  return add({note == nullptr ? 0 : Facts::of(*note).accepted, id}, damaged_line(id));
+}
 
 Walk::Then Listing::add(ListKey key, std::string json) {
   part().lines.push_back({key, std::move(json)});

@@ -55,12 +55,28 @@ Operate::~Operate() {
 
 // ---- core 0: request → query
 
+// Any domain is a destination by its MX, so a slip of the pen would fail mail for good: an address without its port and
+// a word without a dot are nobody's domain.
+bool Operate::is_destination(View name) const {
+  const route::Route* route = rooms_.router->by_name(name);
+  if (route == nullptr || !route->by_mx() || name.starts_with('[')) return route != nullptr;
+  return name.contains('.') && !SocketAddress::parse(name, 25);
+}
+
+// A domain is meant in whatever case it is written; the hosts of a [[route]] are called as `queue` has them.
+void Operate::name_destination(Query& query) const {
+  std::string& name = query.filter.destination;
+  const route::Route* route = name.empty() ? nullptr : rooms_.router->by_name(name);
+  if (!name.empty() && (route == nullptr || route->by_mx())) name = route::domain_name(name);
+}
+
 void Operate::execute(const control::Request& request, std::shared_ptr<control::Reply> reply) {
   if (stopping_) return reply->error(Fault::unavailable, "the relay is ending");
   auto asked = std::make_unique<Asked>(*this);
   if (auto filled = fill_query(*asked, request, rooms_.ring.wall()); !filled)
     return reply->error(Fault::usage, filled.error().text);
-  if (!request.route.empty() && rooms_.router->by_name(request.route) == nullptr)
+  name_destination(*asked);
+  if (!request.route.empty() && !is_destination(request.route))
     return reply->error(Fault::not_found, "no destination '" + request.route +
                                               "': a domain that is delivered by MX, or "
                                               "the hosts of a [[route]] as `queue` names them");

@@ -44,6 +44,8 @@ class Operate : public control::Host {
 
   // ---- core 0's
   struct Asked;
+  [[nodiscard]] bool is_destination(View name) const;
+  void name_destination(Query& query) const;
   void ask(Asked&, CoreId);
   void advance(Asked&);
   void merge(Asked&);

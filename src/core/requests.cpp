@@ -49,6 +49,10 @@ Result<void> check_words(const Request& request) {
 Result<void> check_filter(const Query& query) {
   const Request& request = query.request;
   const Filter& filter = query.filter;
+  if (std::ranges::any_of(filter.destination, [](unsigned char c) { return c <= ' ' || c == 0x7f; }))
+    return fail("destination: a name has no blanks and no control octets");
+  if (filter.standing == Standing::damaged && filter.text != "state=damaged" && !filter.id)
+    return fail("of a damaged message nothing is known but its id: say state=damaged and nothing else");
   const bool destination_alone = !filter.destination.empty() && filter.text == "destination=" + filter.destination;
   switch (request.command) {
     case Command::status:
