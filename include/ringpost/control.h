@@ -170,12 +170,8 @@ class HttpExchange {
   virtual void end() = 0;
   [[nodiscard]] virtual bool abandoned() const = 0;  // nobody listens any more
   [[nodiscard]] virtual bool full() const = 0;       // write no more until the client has read
-  // A whole answer.
-  void answer(int status, View type, View octets) {
-    begin(status, type);
-    write(octets);
-    end();
-  }
+  // A whole answer, at once: begin(), write() and end() that nobody sees one by one.
+  virtual void answer(int status, View type, View octets) = 0;
 };
 
 class HttpServer {

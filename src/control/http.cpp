@@ -53,6 +53,14 @@ class Exchange final : public HttpExchange {
     ended_ = true;
     changed_.notify_all();
   }
+  void answer(int status, View type, View octets) override {
+    const std::lock_guard lock(mutex_);
+    status_ = status;
+    type_ = type;
+    if (!gone_) unread_.append(octets);
+    ended_ = true;
+    changed_.notify_all();
+  }
   [[nodiscard]] bool abandoned() const override {
     const std::lock_guard lock(mutex_);
     return gone_;
@@ -214,6 +222,17 @@ HttpServer::HttpServer(std::function<void(std::uint64_t)> post) : parts_(std::ma
   const auto patience = std::chrono::duration_cast<std::chrono::seconds>(kHttpClientPatience);
   server.set_read_timeout(patience);
   server.set_write_timeout(patience);
+  // The library bounds only what a body's own length says: one without, or in chunks, would be read to its end, before
+  // anybody asked for a token. RFC 9110 15.5.12.
+  server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+    const bool may_have_body = request.method != "GET" && request.method != "HEAD";
+    if (!request.has_header("Transfer-Encoding") && (!may_have_body || request.has_header("Content-Length")))
+      return httplib::Server::HandlerResponse::Unhandled;
+    constexpr int kLengthRequired = 411;
+    response.status = kLengthRequired;
+    response.set_header("Connection", "close");
+    return httplib::Server::HandlerResponse::Handled;
+  });
   const auto serve = [parts = parts_.get()](const httplib::Request& request, httplib::Response& response) {
     parts->serve(request, response);
   };

@@ -279,8 +279,11 @@ bool Bounce::push(Job& job) {
 }
 
 bool Bounce::commit(Job& job) {
-  if (!mark(job)) {  // an operator removed them meanwhile
+  if (!mark(job)) {  // an operator removed them meanwhile; others may have failed
+    const message::State& state = job.original->state;
+    const SpoolId more = state.count(Status::failed) + state.count(Status::relayed) > 0 ? job.id : SpoolId{};
     finish(job);
+    if (more != SpoolId{}) owe(more);
     return false;
   }
   keep_facts(rooms_, *job.original);

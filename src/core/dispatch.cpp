@@ -160,7 +160,8 @@ void Dispatch::open_if_allowed(Target& t) {
 
 void Dispatch::expire_waiting(Target& t) {
   const WallTime now = rooms_.ring.wall();
-  while (t.loading + t.ready_count < kExpiredAtOnce) {  // the end of each of them wakes
+  while (rooms_.ring.now() >= no_load_before_ &&
+         t.loading + t.ready_count < kExpiredAtOnce) {  // the end of each of them wakes
     const auto entry = rooms_.queue->take_expired(t.id, now);
     if (!entry) return;
     begin(t, *entry);
@@ -290,8 +291,25 @@ deliver::Job* Dispatch::next(DestinationId id) {
   return nullptr;
 }
 
+// What an operator has removed, held or sent elsewhere since it was loaded is none of this attempt's.
+void Dispatch::leave_out_changed(Job& job) {
+  if (std::exchange(job.changes_seen, rooms_.operator_changes) == rooms_.operator_changes) return;
+  std::erase_if(job.chosen, [&](std::uint32_t i) {
+    const message::RecipientState state = job.message->state.at(i);
+    if (state.status == Status::open) {
+      const DestinationId where = destination_of(job.message->envelope.recipient(i), state);
+      if (where == job.destination) return false;
+      if (!rooms_.queue->add({job.id, where, state.due, job.entry.expires}, rooms_.ring.wall())) queue_later(job.id);
+    }
+    job.message->attempting[i] = false;
+    return true;
+  });
+  job.recipients = job.chosen;
+}
+
 // What was loaded may have waited long for its connection. After a removal or its expiry no attempt starts.
 bool Dispatch::still_wanted(Job& job) {
+  leave_out_changed(job);
   if (!Settle::next_due(*job.message, job.chosen)) {
     finish(job);
     return false;

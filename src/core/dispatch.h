@@ -97,6 +97,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   void settle_expired(Job&);
   void finish(Job&);
   void save_outcomes();
+  void leave_out_changed(Job&);
   [[nodiscard]] bool still_wanted(Job&);
   void queue_later(SpoolId);
   void requeue();

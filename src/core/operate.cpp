@@ -60,12 +60,11 @@ Operate::~Operate() {
 bool Operate::is_destination(View name) const {
   const route::Route* route = rooms_.router->by_name(name);
   if (route == nullptr || !route->by_mx() || name.starts_with('[')) return route != nullptr;
-  return name.contains('.') && !SocketAddress::parse(name, 25);
+  return name.contains('.') && name.size() <= message::State::kViaLimit && !SocketAddress::parse(name, 25);
 }
 
 // A domain is meant in whatever case it is written; the hosts of a [[route]] are called as `queue` has them.
-void Operate::name_destination(Query& query) const {
-  std::string& name = query.filter.destination;
+void Operate::name_destination(std::string& name) const {
   const route::Route* route = name.empty() ? nullptr : rooms_.router->by_name(name);
   if (!name.empty() && (route == nullptr || route->by_mx())) name = route::domain_name(name);
 }
@@ -75,8 +74,9 @@ void Operate::execute(const control::Request& request, std::shared_ptr<control::
   auto asked = std::make_unique<Asked>(*this);
   if (auto filled = fill_query(*asked, request, rooms_.ring.wall()); !filled)
     return reply->error(Fault::usage, filled.error().text);
-  name_destination(*asked);
-  if (!request.route.empty() && !is_destination(request.route))
+  name_destination(asked->filter.destination);
+  name_destination(asked->request.route);
+  if (!asked->request.route.empty() && !is_destination(asked->request.route))
     return reply->error(Fault::not_found, "no destination '" + request.route +
                                               "': a domain that is delivered by MX, or "
                                               "the hosts of a [[route]] as `queue` names them");

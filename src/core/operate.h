@@ -45,7 +45,7 @@ class Operate : public control::Host {
   // ---- core 0's
   struct Asked;
   [[nodiscard]] bool is_destination(View name) const;
-  void name_destination(Query& query) const;
+  void name_destination(std::string& name) const;
   void ask(Asked&, CoreId);
   void advance(Asked&);
   void merge(Asked&);

@@ -50,9 +50,10 @@ struct Rooms {
   std::unique_ptr<queue::Queue> queue;
   std::unique_ptr<receive::Receiver> receiver;
   std::unique_ptr<deliver::Deliverer> deliverer;
-  Histogram accept_time;  // nanoseconds from the end of a content to its 250
-  Histogram queue_time;   // milliseconds from the acceptance to the delivery of a recipient
-  Counts counts;          // what the flows count; counts_of() has the rest
+  Histogram accept_time;               // nanoseconds from the end of a content to its 250
+  Histogram queue_time;                // milliseconds from the acceptance to the delivery of a recipient
+  std::uint64_t operator_changes = 0;  // of recipients' states and destinations, by commands
+  Counts counts;                       // what the flows count; counts_of() has the rest
 };
 
 // What this core has counted, with what its rooms hold now.

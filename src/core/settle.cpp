@@ -149,6 +149,7 @@ void Settle::count_held(const spool::Message& message, bool was_held) {
 }
 
 void Settle::remove(spool::Message& message, std::span<const std::uint32_t> recipients) {
+  ++rooms_.operator_changes;
   const bool was_kept = only_to_tell(message.state);
   const bool was_held = is_held(message.state);
   for (const std::uint32_t i : recipients) {
@@ -188,6 +189,7 @@ std::string Settle::last_error(View site) const {
 }
 
 void Settle::hold(spool::Message& message, std::span<const std::uint32_t> recipients) {
+  ++rooms_.operator_changes;
   const bool was_held = is_held(message.state);
   for (const std::uint32_t i : recipients) {
     RecipientState state = message.state.at(i);
@@ -211,6 +213,7 @@ void Settle::release(spool::Message& message, std::span<const std::uint32_t> rec
 }
 
 void Settle::reroute(spool::Message& message, std::span<const std::uint32_t> recipients, View destination) {
+  ++rooms_.operator_changes;
   for (const std::uint32_t i : recipients) {
     RecipientState state = message.state.at(i);
     state.via = destination;

@@ -7,6 +7,7 @@
 //
 // A static destination begins at the second step, without the filters.
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <utility>
 
@@ -270,10 +271,19 @@ std::vector<SocketAddress> Search::Work::usable(Exchanger& exchanger) {
 
 void Search::Work::add_addresses(const Exchanger& exchanger, const std::vector<SocketAddress>& addresses,
                                  Hosts& found) {
+  if (found.list.size() >= kMostHosts) return;
+  // A zone may have hundreds, and each is a question to the kernel: some of each family, at random.
+  std::vector<SocketAddress> some = addresses;
+  for (std::size_t left = some.size(); left > 1; --left)
+    std::swap(some[left - 1], some[static_cast<std::size_t>(my.ring.random().below(left))]);
+  std::array<std::size_t, 2> taken{};
+  std::erase_if(some, [&taken](const SocketAddress& each) {
+    return ++taken[each.family == Family::v6 ? 1 : 0] > kMostAddresses;
+  });
   std::vector<Candidate> candidates;
-  for (const SocketAddress& address : addresses) {
+  for (const SocketAddress& address : some) {
     Candidate& made = candidates.emplace_back(Candidate{address, std::nullopt});
-    if (addresses.size() == 1) continue;
+    if (some.size() == 1) continue;
     const auto socket = my.ring.datagram_to(address.with_port(kDiscard));
     if (!socket) continue;
     if (const auto source = my.ring.local_address(*socket)) made.source = *source;

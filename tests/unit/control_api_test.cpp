@@ -53,6 +53,11 @@ class FakeExchange : public HttpExchange {
     CHECK_FALSE(ended);
     ended = true;
   }
+  void answer(int its_status, View its_type, View octets) override {
+    begin(its_status, its_type);
+    write(octets);
+    end();
+  }
   [[nodiscard]] bool abandoned() const override { return gone; }
   [[nodiscard]] bool full() const override { return stuffed; }
 

@@ -161,3 +161,10 @@ TEST_CASE("http: an address that is in use is an error that names it") {
   REQUIRE_FALSE(bound);
   CHECK(bound.error().message().find(first.address.text()) != std::string::npos);
 }
+
+TEST_CASE("http: a body whose length nobody said is refused before it is read") {
+  Answering answering([](HttpExchange& exchange) { exchange.answer(200, "text/x", "taken\n"); });
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+  CHECK(talk(answering.address, chunked).starts_with("HTTP/1.1 411"));
+  CHECK(talk(answering.address, "POST / HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 411"));
+}

@@ -136,4 +136,25 @@ TEST_CASE("a shortage of this machine's own neither pauses a destination nor cos
   CHECK(events.find(advice, first + 1) == std::string::npos);  // once a minute
 }
 
+TEST_CASE("what an operator removes before its attempt is not attempted, though its message was loaded") {
+  Scene scene;
+  scene.config.deliver.manners.connections = 1;
+  scene.route("first.test", {kFirst});
+  Site site(scene.world, kFirst);
+  site.make = [](Server& server, int connection) {
+    server.capabilities = "SIZE";
+    server.fault_stage = Stage::rcpt;
+    if (connection == 1) server.fault = Fault::hang;  // the only connection is busy: what comes next waits, loaded
+  };
+  scene.start();
+  REQUIRE(scene.send({"first@first.test"}));
+  scene.world.run_for(100ms);
+  REQUIRE(scene.send({"keep@first.test", "gone@first.test"}));
+  scene.world.run_for(1s);
+  CHECK(scene.ask(R"({"command": "remove", "to": "gone@first.test"})").starts_with(R"({"messages":1})"));
+  CHECK(scene.run_until([&] { return site.messages().size() >= 1; }, 2h));
+  CHECK(site.commands("RCPT TO:<keep@") == 1);
+  CHECK(site.commands("RCPT TO:<gone@") == 0);
+}
+
 }  // namespace ringpost::core::test
