@@ -65,7 +65,6 @@ class Core {
   [[nodiscard]] std::vector<SocketAddress> listening() const;
 
  private:
-  friend class Control;
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };

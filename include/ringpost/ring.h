@@ -365,8 +365,7 @@ struct RingOptions {
   // Let one receive fill several buffers where the kernel can and can be told when to stop (Linux 6.17): 100 instead
   // of 150 µs of CPU per MiB. Off for comparisons and to test what older kernels do.
   bool bundle_receives = true;
-  // The kernel refuses what this room never asks for: other operations, links, registrations. It costs nothing that
-  // could be measured.
+  // The kernel refuses what this room never asks for: other operations, links, registrations.
   bool restrict = true;
 };
 

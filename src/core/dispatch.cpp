@@ -374,9 +374,8 @@ bool Dispatch::has_expired(const Job& job) const {
 void Dispatch::wait_longer(Job& job) {
   const WallTime now = rooms_.ring.wall();
   if (now < job.entry.expires) return back_to_queue(job);
-  const View site = rooms_.queue->at(job.destination).name;
-  settle_.late(*job.message, job.chosen, site);
-  settle_.late(*job.message, job.later, site);
+  take_later_ones(job);
+  settle_.late(*job.message, job.chosen, rooms_.queue->at(job.destination).name);
   const Duration again = rooms_.config->bounce.delay_after;
   const WallTime end = expiry(rooms_, job.message->envelope.accepted);
   job.entry.expires = again > Duration{0} ? std::min(end, now + again) : end;
@@ -385,9 +384,14 @@ void Dispatch::wait_longer(Job& job) {
   wake();
 }
 
-void Dispatch::settle_expired(Job& job) {
+// Lateness and expiry are of all its open recipients there, whenever each is due.
+void Dispatch::take_later_ones(Job& job) {
   job.chosen.insert(job.chosen.end(), job.later.begin(), job.later.end());
   job.later.clear();
+}
+
+void Dispatch::settle_expired(Job& job) {
+  take_later_ones(job);
   settle_.expire(*job.message, job.chosen, rooms_.queue->at(job.destination).name);
   job.changed = true;
   finish(job);

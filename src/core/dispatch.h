@@ -94,6 +94,7 @@ class Dispatch : public deliver::Host, public Leases::Listener {
   void expire_waiting(Target&);
   [[nodiscard]] bool has_expired(const Job&) const;
   void wait_longer(Job&);
+  static void take_later_ones(Job&);
   void settle_expired(Job&);
   void finish(Job&);
   void save_outcomes();

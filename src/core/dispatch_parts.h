@@ -22,7 +22,7 @@ struct Dispatch::Job : deliver::Job, Link<Job>, Link<UnsavedTag> {
   spool::Load load;
   std::vector<std::uint32_t> chosen;
   std::vector<std::uint32_t> later;  // open and bound for the same destination, but not due yet
-  std::uint64_t changes_seen = 0;    // Rooms::operator_changes when the recipients were chosen
+  std::uint64_t changes_seen = 0;    // Rooms::operator_changes when the recipients were last looked at
   bool changed = false;  // an outcome was written into the message's state and is not saved yet: linked as unsaved
 };
 
